@@ -1,0 +1,97 @@
+"""Settings shared by every domain: fetching, quality, statistics, retention, the app."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A part of the settings file: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FetchSettings(Section):
+    """How vendors are asked (spec: one retry layer, budgets, breaker)."""
+
+    attempts: int = Field(3, ge=1, description="Requests made for one call at most")
+    first_wait_s: float = Field(1.0, ge=0, description="Wait before the second request")
+    max_wait_s: float = Field(60.0, ge=0, description="Longest wait; a longer Retry-After blocks the source")
+    deadline_s: float = Field(30.0, gt=0, description="Time for one call with all its retries")
+    timeout_s: float = Field(10.0, gt=0, description="Time for one request")
+    budget_wait_s: float = Field(61.0, ge=0, description="Longest wait for the next budget window")
+    breaker_failures: int = Field(5, ge=1, description="Consecutive failures that open the breaker")
+    breaker_open_s: float = Field(60.0, gt=0, description="Time the breaker stays open")
+    breaker_successes: int = Field(2, ge=1, description="Consecutive probes that close it")
+    close_grace_s: float = Field(60.0, ge=0, description="Time after its close when a bar counts as closed")
+
+
+class QualitySettings(Section):
+    """What share of bad rows a partition may have and still be stored."""
+
+    max_quarantine_share: float = Field(0.01, ge=0, le=1)
+
+
+class GapSettings(Section):
+    """Share of missing sessions or slots that fails a check."""
+
+    warn_share: float = Field(0.01, ge=0, le=1)
+    error_share: float = Field(0.05, ge=0, le=1)
+
+
+class StatsSettings(Section):
+    """Robust statistics."""
+
+    min_n: int = Field(30, ge=2, description="Observations below which a statistic is null")
+
+
+class RetentionSettings(Section):
+    """What is kept, and for how long."""
+
+    raw_days: int = Field(90, ge=1, description="Raw vendor responses")
+    versions: int = Field(10, ge=0, description="Superseded versions kept per partition")
+    versions_days: int = Field(30, ge=0, description="Days for which every superseded version is kept")
+
+
+class ApiSettings(Section):
+    """The app and its REST API."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8050, ge=1, le=65535)
+    cors_origins: tuple[str, ...] = ()
+    cache_ttl_s: float = Field(5.0, ge=0, description="Live answers")
+    cache_ttl_grid_s: float = Field(30.0, ge=0, description="Grids")
+    cache_ttl_summary_s: float = Field(300.0, ge=0, description="Summaries")
+    cache_entries: int = Field(1000, ge=0)
+    rate_limit_per_minute: int = Field(1200, ge=1, description="Requests a client may make in a minute")
+    export_max_rows: int = Field(1_000_000, ge=1)
+    page_rows: int = Field(50_000, ge=1, le=50_000)
+
+
+class RateBudget(Section):
+    """Requests a vendor allows a key, per window. Zero means no limit of that kind."""
+
+    per_second: int = Field(0, ge=0)
+    per_minute: int = Field(0, ge=0)
+    per_day: int = Field(0, ge=0)
+
+
+class PolygonSettings(Section):
+    """Polygon (now Massive)."""
+
+    base_url: str = "https://api.massive.com"
+    budget: RateBudget = RateBudget(per_minute=5)
+    #: how long after the session's close the plan serves it
+    delay_min: int = Field(0, ge=0)
+
+
+class YahooSettings(Section):
+    """Yahoo's chart endpoint: no key, so the budget is our own restraint."""
+
+    base_url: str = "https://query1.finance.yahoo.com"
+    user_agent: str = "Mozilla/5.0 (compatible; market-assets)"
+    budget: RateBudget = RateBudget(per_minute=30, per_day=1000)
+
+
+StoreKind = Literal["duckdb", "postgres"]
+VendorMode = Literal["live", "sandbox"]

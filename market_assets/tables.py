@@ -1,0 +1,23 @@
+"""Every table of the graph by name."""
+
+from market_assets.core.contracts import Contract
+from market_assets.core.errors import UnknownName
+from market_assets.equities import schemas as equities
+
+#: table name -> contract, in the order of the graph
+TABLES: dict[str, Contract] = {table.contract().name: table.contract() for table in equities.TABLES}
+
+#: companion tables of rows that a contract's row rules rejected
+QUARANTINES: dict[str, Contract] = {
+    f"quarantine_{name}": contract.quarantine()
+    for name, contract in TABLES.items()
+    if contract.observed and "ts" in contract.columns and name.endswith("_daily_bars")
+}
+
+
+def contract(name: str) -> Contract:
+    """The contract of a table or of its quarantine. Raises UnknownName with the near names."""
+    known = {**TABLES, **QUARANTINES}
+    if name not in known:
+        raise UnknownName("table", name, known)
+    return known[name]
