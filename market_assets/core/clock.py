@@ -41,9 +41,7 @@ def instant(text: str | datetime | date) -> datetime:
         try:
             parsed = datetime.fromisoformat(text)
         except ValueError:
-            raise ValueError(
-                f"an instant is written like 2026-11-03 or 2026-11-03T14:05:00Z, not {text!r}"
-            ) from None
+            raise ValueError(f"an instant is written like 2026-11-03 or 2026-11-03T14:05:00Z, not {text!r}") from None
         if len(text) <= 10:
             parsed = parsed.replace(tzinfo=UTC)
     if parsed.tzinfo is None:

@@ -79,7 +79,9 @@ class EquitiesCorporateActions(Table):
     record_date = column(pl.Date, "Record date", nullable=True)
     pay_date = column(pl.Date, "Payment date", nullable=True)
     prev_close = column(pl.Float64, "Unadjusted close of the last session before ex_date", nullable=True, gt=0)
-    price_factor = column(pl.Float64, "Multiplies earlier prices: 1/ratio or 1 - amount/prev_close", nullable=True, gt=0)
+    price_factor = column(
+        pl.Float64, "Multiplies earlier prices: 1/ratio or 1 - amount/prev_close", nullable=True, gt=0
+    )
     volume_factor = column(pl.Float64, "Multiplies earlier volumes: ratio, 1 for dividends", gt=0)
     withdrawn = column(pl.Boolean, "Seen before, and no longer stated by the vendor")
     source = column(pl.String, "Vendor", isin=_LABELLED_SOURCES)
@@ -94,7 +96,9 @@ class EquitiesScoredBars(EquitiesDailyBars):
     sessions_since_prev = column(pl.Int32, "Sessions since that row; 1 is adjacent", nullable=True)
     prev_close_ref = column(pl.Float64, "Previous close on today's share basis, less dividends ex today", nullable=True)
     gap_ratio = column(pl.Float64, "open / prev_close_ref - 1", nullable=True)
-    volume_median_60 = column(pl.Float64, "Median volume of the 60 sessions before, on today's share basis", nullable=True)
+    volume_median_60 = column(
+        pl.Float64, "Median volume of the 60 sessions before, on today's share basis", nullable=True
+    )
     flag_ohlc = column(pl.Boolean, "High or low contradicts the other prices")
     flag_extreme_move = column(pl.Boolean, "Body or range beyond score.extreme_ratio")
     flag_gap = column(pl.Boolean, "abs(gap_ratio) above score.gap_ratio")
@@ -156,7 +160,16 @@ class EquitiesGaps(Table):
     cause = column(
         pl.String,
         "Why, first that applies",
-        isin=("not_listed", "unfetched", "fetch_failed", "clipped", "quarantined", "vendor_missing", "no_trade", "unknown"),
+        isin=(
+            "not_listed",
+            "unfetched",
+            "fetch_failed",
+            "clipped",
+            "quarantined",
+            "vendor_missing",
+            "no_trade",
+            "unknown",
+        ),
     )
     status = column(pl.String, "open or explained", isin=("open", "explained"))
     detected_at = column(UTC_MICROS, "Instant the gap was found", volatile=True)

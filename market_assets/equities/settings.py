@@ -71,7 +71,5 @@ class EquitiesSettings(Section):
         if not self.sources:
             raise ValueError("equities.sources must name at least one source")
         if self.sources[0] == self.reconcile.source:
-            raise ValueError(
-                f"equities.reconcile.source must differ from the first source ({self.sources[0]})"
-            )
+            raise ValueError(f"equities.reconcile.source must differ from the first source ({self.sources[0]})")
         return self
