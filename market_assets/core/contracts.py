@@ -223,4 +223,5 @@ class Table:
         )
 
     def __new__(cls) -> Self:
+        """Refuse: a declaration has no instances."""
         raise TypeError(f"{cls.__name__} is a declaration; use {cls.__name__}.contract()")

@@ -30,6 +30,23 @@ class EquitiesSymbols(Table):
     valid_to = column(pl.Date, "Last day of the listing window; null while listed", nullable=True)
 
 
+class EquitiesSymbolOverrides(Table):
+    """One symbol added or taken out by hand, on top of the configured universe."""
+
+    key = ("symbol",)
+    partitioned_by = {"symbol": "symbol"}
+
+    symbol = column(pl.String, "House symbol")
+    asset_class = column(pl.String, "stock, etf, index or crypto", isin=("stock", "etf", "index", "crypto"))
+    currency = column(pl.String, "ISO code of the price")
+    polygon_id = column(pl.String, "Id at Polygon; null to follow the mapping rules", nullable=True)
+    yahoo_id = column(pl.String, "Id at Yahoo; null to follow the mapping rules", nullable=True)
+    active = column(pl.Boolean, "False once the symbol was removed; its data stay")
+    valid_from = column(pl.Date, "First day of the listing window")
+    valid_to = column(pl.Date, "Last day of the listing window; null while listed", nullable=True)
+    updated_at = column(UTC_MICROS, "Instant of the change", volatile=True)
+
+
 class EquitiesDailyBars(Bar):
     """One raw, unadjusted session of one symbol, from one source.
 
@@ -282,6 +299,7 @@ class EquitiesSymbolStatus(Table):
 
 TABLES = (
     EquitiesSymbols,
+    EquitiesSymbolOverrides,
     EquitiesDailyBars,
     EquitiesCorporateActions,
     EquitiesScoredBars,

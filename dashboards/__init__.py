@@ -1,0 +1,1 @@
+"""The Plotly app and the REST API, one ASGI app."""

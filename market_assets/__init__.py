@@ -1,0 +1,1 @@
+"""The asset graph: one folder a domain, the same files in each."""

@@ -1,0 +1,105 @@
+"""How the graph is cut: partition definitions, mappings, and ranges of keys.
+
+A run carries a range of partitions in two tags. On a two-dimensional definition the range covers
+the cross product of both dimensions, in the order the dimension lists its keys.
+"""
+
+import itertools
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+
+import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+# Multi-partition mappings and partitioned checks are marked beta in 1.13; the design decided for them.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+SEPARATOR = "|"
+
+
+def years(start_year: int) -> dg.TimeWindowPartitionsDefinition:
+    """Calendar years from `start_year`, the running one included."""
+    return dg.TimeWindowPartitionsDefinition(
+        start=str(start_year), cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1
+    )
+
+
+def by_symbol_and_year(
+    symbols: dg.DynamicPartitionsDefinition, year: dg.TimeWindowPartitionsDefinition
+) -> dg.MultiPartitionsDefinition:
+    """One partition per symbol and year, keyed `AAPL|2020`."""
+    return dg.MultiPartitionsDefinition({"symbol": symbols, "year": year})
+
+
+def same_symbol_with_previous_year() -> dg.MultiPartitionMapping:
+    """Look back from `AAPL|2020` to `AAPL|2019`."""
+    return dg.MultiPartitionMapping(
+        {
+            "symbol": dg.DimensionPartitionMapping("symbol", dg.IdentityPartitionMapping()),
+            "year": dg.DimensionPartitionMapping("year", with_previous_year()),
+        }
+    )
+
+
+def with_previous_year() -> dg.TimeWindowPartitionMapping:
+    """Look back from 2020 to 2019."""
+    return dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
+
+
+def all_of(dimension: str) -> dg.MultiToSingleDimensionPartitionMapping:
+    """Between `AAPL|2020` and `AAPL` (dimension symbol) or `2020` (dimension year)."""
+    return dg.MultiToSingleDimensionPartitionMapping(dimension)
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags that make one run carry every partition from `first` to `last`."""
+    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+
+
+def ranges(keys: Iterable[str], order: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """Cover `keys` exactly with as few (first, last) ranges as is simple.
+
+    `order` lists each dimension's keys as the partition definition does; a two-dimensional key is
+    `outer|inner`. Outer keys with the same contiguous inner block are merged where neighbours.
+    """
+    wanted = set(keys)
+    if len(order) == 1:
+        return [(block[0], block[-1]) for block in _blocks(wanted, order[0])]
+    outer_keys, inner_keys = order
+    inner_of: dict[str, set[str]] = {}
+    for key in wanted:
+        outer, inner = key.split(SEPARATOR, 1)
+        inner_of.setdefault(outer, set()).add(inner)
+    outers_of: dict[tuple[str, str], set[str]] = {}
+    for outer, inners in inner_of.items():
+        for block in _blocks(inners, inner_keys):
+            outers_of.setdefault((block[0], block[-1]), set()).add(outer)
+    return [
+        (f"{block[0]}{SEPARATOR}{first}", f"{block[-1]}{SEPARATOR}{last}")
+        for (first, last), outers in sorted(outers_of.items())
+        for block in _blocks(outers, outer_keys)
+    ]
+
+
+def _blocks(wanted: set[str], order: Sequence[str]) -> list[list[str]]:
+    grouped = itertools.groupby(order, key=lambda key: key in wanted)
+    return [list(block) for is_wanted, block in grouped if is_wanted]
+
+
+def dimension_keys(
+    definition: dg.PartitionsDefinition, instance: dg.DagsterInstance
+) -> list[list[str]]:
+    """The keys of each dimension in the definition's own order; one list where it has one dimension."""
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        return [
+            list(dimension.partitions_def.get_partition_keys(dynamic_partitions_store=instance))
+            for dimension in definition.partitions_defs
+        ]
+    return [list(definition.get_partition_keys(dynamic_partitions_store=instance))]
+
+
+def split_key(key: str, dimensions: Sequence[str]) -> Mapping[str, str]:
+    """`AAPL|2020` over (symbol, year) as a mapping of dimension to key."""
+    parts = key.split(SEPARATOR, len(dimensions) - 1) if len(dimensions) > 1 else [key]
+    return dict(zip(dimensions, parts, strict=True))

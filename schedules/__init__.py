@@ -1,0 +1,1 @@
+"""When raw data is asked for."""

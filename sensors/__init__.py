@@ -1,0 +1,1 @@
+"""What starts work when data arrives or goes missing."""
