@@ -1,0 +1,113 @@
+"""Every failure as `{"detail": str, "code": str}`, with the status its kind deserves."""
+
+import math
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from dashboards.orchestrator import OrchestratorUnavailable
+from dashboards.rest.answers import json_answer
+from market_assets.core.errors import InvalidRequest, MarketAssetsError, NotMaterialised, UnknownName
+
+_log = structlog.get_logger(__name__)
+
+_STATUS_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    410: "gone",
+    413: "too_large",
+    422: "invalid_request",
+    429: "rate_limited",
+}
+
+
+class ErrorBody(BaseModel):
+    """What every failure answers."""
+
+    detail: str = Field(description="What must hold, what was, what to do next")
+    code: str = Field(description="Stable name of the kind of failure")
+
+
+class ApiError(MarketAssetsError):
+    """A failure with a status of its own."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        self.status, self.code, self.headers = status, code, headers or {}
+        super().__init__(detail)
+
+
+def error_answer(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """The body of a failure."""
+    return json_answer({"detail": detail, "code": code}, status, headers)
+
+
+#: documented on every route, so that OpenAPI tells the truth about failures
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": description}
+    for status, description in {
+        401: "An API key is needed",
+        404: "No such thing; the nearest names are listed",
+        422: "The request cannot be answered as it was put",
+        429: "Too many requests; see Retry-After",
+        503: "Nothing stored yet, or a store does not answer",
+    }.items()
+}
+
+
+def register(app: FastAPI) -> None:
+    """Install the handlers."""
+    app.exception_handler(ApiError)(_api_error)
+    app.exception_handler(MarketAssetsError)(_known)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(Exception)(_unexpected)
+
+
+async def _api_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise error
+    return error_answer(error.status, error.code, str(error), error.headers)
+
+
+async def _known(_request: Request, error: Exception) -> Response:
+    if isinstance(error, NotMaterialised):
+        return error_answer(503, "not_materialised", str(error))
+    if isinstance(error, OrchestratorUnavailable):
+        return error_answer(503, "orchestrator_unavailable", str(error))
+    if isinstance(error, UnknownName):
+        return error_answer(404, f"unknown_{error.kind.split()[0].lower()}", str(error))
+    if isinstance(error, InvalidRequest):
+        return error_answer(422, "invalid_request", str(error))
+    _log.error("request failed", error=type(error).__name__)
+    return error_answer(500, "internal_error", "the server failed; its log names the cause")
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = _STATUS_CODES.get(error.status_code, "error")
+    return error_answer(error.status_code, code, str(error.detail), dict(error.headers or {}))
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    parts = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+    return error_answer(422, "invalid_request", "; ".join(parts))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("request failed", path=request.url.path, error=type(error).__name__, exc_info=error)
+    return error_answer(500, "internal_error", "the server failed; its log names the cause")
+
+
+def retry_after(seconds: float) -> dict[str, str]:
+    """The header that says when to come back; at least one second."""
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}

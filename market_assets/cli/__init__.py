@@ -1,0 +1,32 @@
+"""The `market-assets` command: what Dagster's own command line does not do."""
+
+import sys
+
+import typer
+
+from market_assets.cli import config, data, services, symbols
+from market_assets.core.errors import MarketAssetsError
+
+app = typer.Typer(
+    name="market-assets",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The market data of a quant desk as one Dagster asset graph.",
+)
+app.add_typer(config.app, name="config", help="Check, show or start the settings file.")
+app.add_typer(symbols.app, name="symbols", help="The universe: list, add, remove.")
+app.command()(services.sandbox)
+app.command()(services.serve)
+app.command()(services.demo)
+app.command()(data.status)
+app.command()(data.health)
+app.command()(data.export)
+
+
+def main() -> None:
+    """Run the command; an error made for people is printed as one line, without a traceback."""
+    try:
+        app()
+    except MarketAssetsError as error:
+        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(1)

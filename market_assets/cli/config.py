@@ -1,0 +1,76 @@
+"""`market-assets config`: is what is set valid, what is in force, and a file to start from."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+
+from market_assets.core.errors import InvalidRequest
+from market_assets.settings import InvalidSettings, Settings, config_file, load
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def check() -> None:
+    """Print `valid`, the errors and the warnings. Exit code 1 where there are errors."""
+    try:
+        found = load()
+    except InvalidSettings as invalid:
+        typer.echo("valid: no")
+        typer.echo(f"errors:\n{str(invalid).split(chr(10), 1)[1]}")
+        typer.echo("warnings: none")
+        raise typer.Exit(1) from None
+    warned = warnings(found)
+    typer.echo("valid: yes")
+    typer.echo("errors: none")
+    typer.echo("warnings:" + ("".join(f"\n  {line}" for line in warned) if warned else " none"))
+
+
+@app.command()
+def show() -> None:
+    """Print the settings in force as YAML; secrets are shown as stars."""
+    file = config_file()
+    typer.echo(f"# {file if file else 'no config file; defaults and environment'}")
+    typer.echo(yaml.safe_dump(load().model_dump(mode="json"), sort_keys=False))
+
+
+@app.command()
+def init(path: Path | None = None, *, force: bool = False) -> None:
+    """Write a config file with every default, without secrets."""
+    target = path or Path(os.environ.get("MARKET_ASSETS_HOME", "data")) / "config.yaml"
+    if target.exists() and not force:
+        raise InvalidRequest(f"{target} exists; pass --force to overwrite it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(yaml.safe_dump(defaults(), sort_keys=False))
+    typer.echo(f"wrote {target}")
+
+
+def defaults() -> dict[str, Any]:
+    """Every setting that may stand in the file, at its default; secrets belong to the environment."""
+    plain = Settings.model_construct()
+    secrets = {name for name in Settings.model_fields if "key" in name or name == "postgres_url"}
+    return plain.model_dump(mode="json", exclude=secrets | {"home"})
+
+
+def warnings(found: Settings) -> list[str]:
+    """What is valid and still not what a person is likely to want."""
+    said: list[str] = []
+    if found.vendors == "live" and found.polygon_api_key is None and "polygon" in found.equities.sources:
+        said.append("POLYGON_API_KEY is not set: equities_daily_bars cannot be fetched from Polygon")
+    if found.store == "postgres" and found.postgres_url is None:
+        said.append("store is postgres and MARKET_ASSETS_POSTGRES_URL is not set")
+    if found.store == "duckdb" and found.postgres_url is not None:
+        said.append("MARKET_ASSETS_POSTGRES_URL is set and store is duckdb: it is not used")
+    if found.api.host not in {"127.0.0.1", "localhost", "::1"} and found.api_key is None:
+        said.append(f"api.host is {found.api.host} and MARKET_ASSETS_API_KEY is not set: the app will not start")
+    unknown = sorted(name for name in os.environ if name.startswith("MARKET_ASSETS_") and not _known(name))
+    said += [f"{name} is set and means nothing here" for name in unknown]
+    return said
+
+
+def _known(name: str) -> bool:
+    field = name.removeprefix("MARKET_ASSETS_").lower().split("__")[0]
+    return field in Settings.model_fields or name in {"MARKET_ASSETS_CONFIG", "MARKET_ASSETS_NOW"}

@@ -1,0 +1,21 @@
+"""What the equities tables are computed with: frames in, frames out.
+
+No Dagster, no I/O, no clock, no environment: sessions, settings and the instant (`now`, `as_of`)
+are arguments. One module per table, named as the table without its prefix; `sessions` numbers and
+cuts what the calendars give. Calendars come in as `{calendar: frame(session_date, close_at)}`.
+"""
+
+from market_assets.equities.transforms import (
+    actions,
+    adjust,
+    bars,
+    features,
+    gaps,
+    reconcile,
+    scores,
+    sessions,
+    status,
+    symbols,
+)
+
+__all__ = ["actions", "adjust", "bars", "features", "gaps", "reconcile", "scores", "sessions", "status", "symbols"]

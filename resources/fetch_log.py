@@ -1,0 +1,84 @@
+"""How the last fetch of each partition ended: the memory that retries, gaps and status pages share.
+
+SQLite in `<home>/state`, one row per asset and partition. A retry of a failed run skips what the
+run group already finished; `equities_gaps` tells a failed fetch from a vendor's hole by it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from market_assets.core import clock
+from market_assets.core.contracts import UTC_MICROS
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS fetches (
+  asset TEXT NOT NULL, partition TEXT NOT NULL, run_group TEXT NOT NULL,
+  finished_at TEXT NOT NULL, succeeded_at TEXT, error TEXT,
+  PRIMARY KEY (asset, partition)
+) WITHOUT ROWID"""
+_BUSY_S = 30.0
+
+
+class FetchLog:
+    """The last outcome per asset and partition. Safe to share between processes."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "state" / "fetches.sqlite"
+
+    def succeeded(self, asset: str, partitions: Iterable[str], run_group: str) -> None:
+        """Note that these partitions were fetched and stored."""
+        at = clock.now().isoformat()
+        with self._open() as db:
+            db.executemany(
+                "INSERT INTO fetches VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (asset, partition) DO UPDATE SET "
+                "run_group = excluded.run_group, finished_at = excluded.finished_at, "
+                "succeeded_at = excluded.succeeded_at, error = NULL",
+                [(asset, partition, run_group, at, at) for partition in partitions],
+            )
+
+    def failed(self, asset: str, partitions: Iterable[str], run_group: str, error: str) -> None:
+        """Note why these partitions could not be fetched; the last success stays on record."""
+        at = clock.now().isoformat()
+        with self._open() as db:
+            db.executemany(
+                "INSERT INTO fetches VALUES (?, ?, ?, ?, NULL, ?) ON CONFLICT (asset, partition) DO UPDATE SET "
+                "run_group = excluded.run_group, finished_at = excluded.finished_at, error = excluded.error",
+                [(asset, partition, run_group, at, error) for partition in partitions],
+            )
+
+    def finished_by(self, asset: str, run_group: str) -> set[str]:
+        """The partitions that this run, or the run it retries, has stored already."""
+        with self._open() as db:
+            found = db.execute(
+                "SELECT partition FROM fetches WHERE asset = ? AND run_group = ? AND error IS NULL", (asset, run_group)
+            )
+            return {row[0] for row in found}
+
+    def outcomes(self, asset: str) -> pl.DataFrame:
+        """Columns partition, finished_at, succeeded_at (UTC), error; one row per partition, sorted."""
+        with self._open() as db:
+            found = db.execute(
+                "SELECT partition, finished_at, succeeded_at, error FROM fetches WHERE asset = ? ORDER BY partition",
+                (asset,),
+            ).fetchall()
+        return pl.DataFrame(
+            [(p, clock.instant(f), clock.instant(s) if s else None, e) for p, f, s, e in found],
+            schema={"partition": pl.String, "finished_at": UTC_MICROS, "succeeded_at": UTC_MICROS, "error": pl.String},
+            orient="row",
+        )
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self._path, timeout=_BUSY_S)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(_SCHEMA)
+            with db:
+                yield db
+        finally:
+            db.close()

@@ -1,0 +1,147 @@
+"""What a vendor's route asks of a backend: instruments, raw daily bars, splits, dividends.
+
+Everything is by house symbol and vendor-neutral; wire formats are the vendors' business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+from typing import Any, Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+AssetClass = Literal["stock", "etf", "index", "crypto"]
+Floats = NDArray[np.float64]
+Days = NDArray[np.datetime64]
+
+#: Yahoo and Polygon spell the same index differently; other indices have no id at Yahoo here.
+YAHOO_INDICES = {"VIX": "^VIX", "SPX": "^GSPC", "NDX": "^NDX", "DJI": "^DJI"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument:
+    """One listing: house symbol, class, and the id each vendor knows it by."""
+
+    symbol: str
+    asset_class: AssetClass
+    name: str
+    listed: date
+    delisted: date | None = None
+    polygon_id: str
+    yahoo_id: str
+
+    @property
+    def calendar(self) -> str:
+        """`XNYS`, or `always` for crypto."""
+        return "always" if self.asset_class == "crypto" else "XNYS"
+
+
+def vendor_ids(symbol: str, asset_class: AssetClass) -> dict[str, str]:
+    """The id of a house symbol at Polygon and Yahoo, by the mapping rules of its class."""
+    if asset_class == "index":
+        return {"polygon_id": f"I:{symbol}", "yahoo_id": YAHOO_INDICES.get(symbol, f"^{symbol}")}
+    if asset_class == "crypto":
+        return {"polygon_id": f"X:{symbol.replace('-', '')}", "yahoo_id": symbol}
+    return {"polygon_id": symbol, "yahoo_id": symbol.replace(".", "-")}
+
+
+@dataclass(frozen=True)
+class Split:
+    """`new` shares for `old` shares, from the session `ex_date` on."""
+
+    ex_date: date
+    old: float
+    new: float
+
+    @property
+    def ratio(self) -> float:
+        """New shares per old share; 2-for-1 is 2.0."""
+        return self.new / self.old
+
+
+@dataclass(frozen=True)
+class Dividend:
+    """One cash dividend, as paid per share of its day (USD)."""
+
+    ex_date: date
+    amount: float
+    declared: date | None = None
+    record: date | None = None
+    pay: date | None = None
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Daily bars of one symbol in parallel arrays, raw and unadjusted, oldest first.
+
+    `day` is datetime64[D], the rest float64. NaN is a value the vendor does not state.
+    """
+
+    day: Days
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    vwap: Floats
+    trades: Floats
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    def take(self, index: Any) -> Self:
+        """The rows of a slice, a mask or an index array."""
+        return type(self)(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    def window(self, first: date | None, last: date | None) -> Self:
+        """The rows from `first` to `last`, both included; None is no bound."""
+        start = 0 if first is None else int(np.searchsorted(self.day, np.datetime64(first), "left"))
+        stop = len(self) if last is None else int(np.searchsorted(self.day, np.datetime64(last), "right"))
+        return self.take(slice(start, stop))
+
+    def with_columns(self, **columns: NDArray[Any]) -> Self:
+        """The same rows with some columns replaced."""
+        return replace(self, **columns)
+
+    def append(self, other: Self) -> Self:
+        """These rows, then those of `other`."""
+        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return type(self)(*(np.concatenate(pair) for pair in pairs))
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No rows."""
+        none = np.empty(0)
+        return cls(np.empty(0, "datetime64[D]"), *([none] * 7))
+
+
+class Backend(Protocol):
+    """A source of prices. `at` is the instant of the request: later knowledge is not served."""
+
+    #: how health names it: `synthetic` or `replay`
+    kind: str
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Every instrument this backend knows."""
+        ...
+
+    def market(self) -> Sequence[Instrument]:
+        """The stocks and ETFs that a whole-market answer covers."""
+        ...
+
+    def bars(self, symbol: str, vendor: str, at: datetime) -> Bars:
+        """All closed sessions as `vendor` states them. Vendors differ a little."""
+        ...
+
+    def live(self, symbol: str, vendor: str, at: datetime) -> Bars:
+        """The unfinished session, one row; none where the market is closed."""
+        ...
+
+    def splits(self, symbol: str, at: datetime) -> Sequence[Split]:
+        """Splits announced by `at`, oldest first; the newest may lie ahead."""
+        ...
+
+    def dividends(self, symbol: str, at: datetime) -> Sequence[Dividend]:
+        """Dividends declared by `at`, oldest first; the newest may lie ahead."""
+        ...

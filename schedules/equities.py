@@ -1,0 +1,115 @@
+"""When equities ask their vendors: after the close plus the vendor's lag, on sessions only.
+
+The clock is New York's, because the close is: 18:30 there is half an hour after the lag of 120
+minutes has passed on a full session, in summer and in winter. A fixed UTC hour would be too early
+for half of the year.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from market_assets.core import calendars, partitions
+from market_assets.equities.assets import EQUITY_SYMBOLS
+from market_assets.equities.schemas import EquitiesSymbols
+from market_assets.settings import Settings
+from resources.stores import open_store
+
+_NEW_YORK = ZoneInfo("America/New_York")
+_BARS = dg.AssetSelection.assets("equities_daily_bars")
+
+
+def equities_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
+    """The domain's schedules, off or on as the settings allow vendors to be asked."""
+
+    @dg.schedule(
+        name="equities_after_close",
+        cron_schedule="30 18 * * 1-5",
+        execution_timezone="America/New_York",
+        target=_BARS,
+        default_status=default_status,
+        description="Daily bars of stocks, ETFs and indices, after the session's close and the vendor's lag.",
+    )
+    def after_close(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        day = context.scheduled_execution_time.astimezone(_NEW_YORK).date()
+        if not calendars.is_session("XNYS", day):
+            return dg.SkipReason(f"{day} is no session of XNYS")
+        return _requests(context, settings, "XNYS", [day.year], day)
+
+    @dg.schedule(
+        name="equities_crypto_daily",
+        cron_schedule="15 2 * * *",
+        execution_timezone="UTC",
+        target=_BARS,
+        default_status=default_status,
+        description="Daily bars of crypto pairs, after the UTC day and the vendor's lag.",
+    )
+    def crypto_daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        day = (context.scheduled_execution_time - timedelta(days=1)).date()
+        return _requests(context, settings, "always", [day.year], day)
+
+    @dg.schedule(
+        name="equities_late_corrections",
+        cron_schedule="0 3 * * 6",
+        execution_timezone="UTC",
+        target=_BARS,
+        default_status=default_status,
+        description="Re-fetches the years of the trailing sessions of every symbol, for late corrections.",
+    )
+    def late_corrections(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        today = context.scheduled_execution_time.date()
+        trailing = trailing_years(today, settings.equities.trailing_sessions)
+        found = [_requests(context, settings, calendar, trailing, today) for calendar in ("XNYS", "always")]
+        runs = [request for requests in found if isinstance(requests, list) for request in requests]
+        return runs or dg.SkipReason("no active symbols")
+
+    @dg.schedule(
+        name="equities_reconcile",
+        cron_schedule="0 2 * * 2-6",
+        execution_timezone="UTC",
+        target=dg.AssetSelection.assets("equities_reconciliation"),
+        default_status=default_status,
+        description="Compares the running year with the second source.",
+    )
+    def reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        year = str(context.scheduled_execution_time.year)
+        return dg.RunRequest(run_key=_key(context, "reconcile"), tags=partitions.range_tags(year, year))
+
+    status = dg.ScheduleDefinition(
+        name="equities_status",
+        cron_schedule="45 23 * * *",
+        execution_timezone="UTC",
+        target=dg.AssetSelection.assets("equities_symbol_status"),
+        default_status=default_status,
+        description="Status of every symbol, also on days without new bars.",
+    )
+    return [after_close, crypto_daily, late_corrections, reconcile, status]
+
+
+def trailing_years(today: date, sessions: int) -> list[int]:
+    """The years that the last `sessions` sessions before `today` fall into."""
+    recent = calendars.sessions("XNYS", today - timedelta(days=2 * sessions + 10), today)[-sessions:]
+    return sorted({day.year for day in recent} | {today.year})
+
+
+def _requests(
+    context: dg.ScheduleEvaluationContext, settings: Settings, calendar: str, years: Sequence[int], day: date
+) -> list[dg.RunRequest] | dg.SkipReason:
+    listed = open_store(settings).read(EquitiesSymbols.contract(), columns=["symbol", "calendar", "active"])
+    known = list(context.instance.get_dynamic_partitions(EQUITY_SYMBOLS.name))
+    active = set(listed.filter("active", calendar=calendar)["symbol"]) & set(known)
+    if not active:
+        return dg.SkipReason(f"no active symbols of calendar {calendar}; add one with `market-assets symbols add`")
+    keys = [f"{symbol}{partitions.SEPARATOR}{year}" for symbol in active for year in years]
+    spans = partitions.ranges(keys, [known, [str(year) for year in years]])
+    return [
+        dg.RunRequest(run_key=_key(context, f"{calendar}:{first}:{last}:{day}"), tags=partitions.range_tags(first, last))
+        for first, last in spans
+    ]
+
+
+def _key(context: dg.ScheduleEvaluationContext, what: str) -> str:
+    at: datetime = context.scheduled_execution_time
+    return f"{what}:{at.isoformat()}"
