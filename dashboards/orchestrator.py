@@ -1,7 +1,7 @@
 """What Dagster knows: daemons, runs, ticks, backfills, failed checks. The only file here that imports Dagster.
 
-The instance is opened on first use, and only where `DAGSTER_HOME` holds a `dagster.yaml`. Without
-one there is nothing to report: callers show "unknown", never an invented value.
+The instance is opened on first use, and only where its home holds a `dagster.yaml`. Without one
+there is nothing to report: callers show "unknown", never an invented value.
 """
 
 import functools
@@ -97,21 +97,20 @@ class Backfill:
 class Orchestrator:
     """Reads Dagster's instance. Every method raises OrchestratorUnavailable where it cannot."""
 
-    def __init__(self, home: Path | None) -> None:
+    def __init__(self, home: Path) -> None:
         self._home = home
         self._lock = threading.RLock()
         self._remembered: dict[str, tuple[float, Any]] = {}
 
     @classmethod
-    def from_environment(cls) -> "Orchestrator":
-        """The instance of `DAGSTER_HOME`, if it is set."""
-        home = os.environ.get("DAGSTER_HOME")
-        return cls(Path(home) if home else None)
+    def of(cls, home: Path) -> "Orchestrator":
+        """The instance of `DAGSTER_HOME`, which is `<home>/dagster` unless it is set."""
+        return cls(Path(os.environ.get("DAGSTER_HOME") or home / "dagster"))
 
     @property
     def configured(self) -> bool:
         """Whether there is an instance to ask."""
-        return self._home is not None and (self._home / "dagster.yaml").exists()
+        return (self._home / "dagster.yaml").exists()
 
     @functools.cached_property
     def _instance(self) -> "DagsterInstance":
@@ -123,8 +122,8 @@ class Orchestrator:
         """Answer from memory while it is younger than a few seconds: pages refresh, storage is shared."""
         if not self.configured:
             raise OrchestratorUnavailable(
-                f"Dagster's state needs DAGSTER_HOME with a dagster.yaml; DAGSTER_HOME is {self._home or 'not set'}. "
-                "Start the app with the same DAGSTER_HOME as `dagster dev`."
+                f"Dagster's state needs a dagster.yaml in DAGSTER_HOME, there is none in {self._home}. "
+                "Start the app with the same MARKET_ASSETS_HOME and DAGSTER_HOME as Dagster."
             )
         with self._lock:
             asked_at, answer = self._remembered.get(name, (float("-inf"), None))

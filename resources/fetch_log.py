@@ -17,7 +17,7 @@ from market_assets.core.contracts import UTC_MICROS
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS fetches (
   asset TEXT NOT NULL, partition TEXT NOT NULL, run_group TEXT NOT NULL,
-  finished_at TEXT NOT NULL, succeeded_at TEXT, error TEXT,
+  finished_at TEXT NOT NULL, succeeded_at TEXT, outcome TEXT NOT NULL, error TEXT,
   PRIMARY KEY (asset, partition)
 ) WITHOUT ROWID"""
 _BUSY_S = 30.0
@@ -34,20 +34,21 @@ class FetchLog:
         at = clock.now().isoformat()
         with self._open() as db:
             db.executemany(
-                "INSERT INTO fetches VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (asset, partition) DO UPDATE SET "
+                "INSERT INTO fetches VALUES (?, ?, ?, ?, ?, 'ok', NULL) ON CONFLICT (asset, partition) DO UPDATE SET "
                 "run_group = excluded.run_group, finished_at = excluded.finished_at, "
-                "succeeded_at = excluded.succeeded_at, error = NULL",
+                "succeeded_at = excluded.succeeded_at, outcome = 'ok', error = NULL",
                 [(asset, partition, run_group, at, at) for partition in partitions],
             )
 
-    def failed(self, asset: str, partitions: Iterable[str], run_group: str, error: str) -> None:
+    def failed(self, asset: str, partitions: Iterable[str], run_group: str, outcome: str, error: str) -> None:
         """Note why these partitions could not be fetched; the last success stays on record."""
         at = clock.now().isoformat()
         with self._open() as db:
             db.executemany(
-                "INSERT INTO fetches VALUES (?, ?, ?, ?, NULL, ?) ON CONFLICT (asset, partition) DO UPDATE SET "
-                "run_group = excluded.run_group, finished_at = excluded.finished_at, error = excluded.error",
-                [(asset, partition, run_group, at, error) for partition in partitions],
+                "INSERT INTO fetches VALUES (?, ?, ?, ?, NULL, ?, ?) ON CONFLICT (asset, partition) DO UPDATE SET "
+                "run_group = excluded.run_group, finished_at = excluded.finished_at, "
+                "outcome = excluded.outcome, error = excluded.error",
+                [(asset, partition, run_group, at, outcome, error) for partition in partitions],
             )
 
     def finished_by(self, asset: str, run_group: str) -> set[str]:
@@ -59,15 +60,21 @@ class FetchLog:
             return {row[0] for row in found}
 
     def outcomes(self, asset: str) -> pl.DataFrame:
-        """Columns partition, finished_at, succeeded_at (UTC), error; one row per partition, sorted."""
+        """Columns partition, finished_at, succeeded_at (UTC), outcome, error; one row per partition, sorted."""
         with self._open() as db:
             found = db.execute(
-                "SELECT partition, finished_at, succeeded_at, error FROM fetches WHERE asset = ? ORDER BY partition",
+                "SELECT partition, finished_at, succeeded_at, outcome, error FROM fetches WHERE asset = ? ORDER BY partition",
                 (asset,),
             ).fetchall()
         return pl.DataFrame(
-            [(p, clock.instant(f), clock.instant(s) if s else None, e) for p, f, s, e in found],
-            schema={"partition": pl.String, "finished_at": UTC_MICROS, "succeeded_at": UTC_MICROS, "error": pl.String},
+            [(p, clock.instant(f), clock.instant(s) if s else None, o, e) for p, f, s, o, e in found],
+            schema={
+                "partition": pl.String,
+                "finished_at": UTC_MICROS,
+                "succeeded_at": UTC_MICROS,
+                "outcome": pl.String,
+                "error": pl.String,
+            },
             orient="row",
         )
 

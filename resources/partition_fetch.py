@@ -5,7 +5,7 @@ stored at once; a vendor's failure costs its own unit, and the run fails at the 
 unit that did. A retry skips what its run group has stored.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +68,8 @@ class PartitionFetch:
             try:
                 written |= self._store(unit, fetch(unit))
             except (VendorError, QuarantineOverflow) as failed:
-                self.log.failed(self.contract.name, unit.partitions, self._run_group, str(failed))
+                outcome = failed.outcome if isinstance(failed, VendorError) else "quarantine"
+                self.log.failed(self.contract.name, unit.partitions, self._run_group, outcome, str(failed))
                 failures[unit.name] = str(failed)
                 self.context.log.error(f"{unit.name}: {failed}")
                 if isinstance(failed, Unauthorized):
@@ -78,7 +79,7 @@ class PartitionFetch:
             raise dg.Failure(_describe(self.contract, failures, len(units)), allow_retries=False)
         return Stored(written)
 
-    def _store(self, unit: Unit, brought: FetchedPartitions) -> Iterator[tuple[str, Written]] | dict[str, Written]:
+    def _store(self, unit: Unit, brought: FetchedPartitions) -> dict[str, Written]:
         quarantine = self.contract.quarantine()
         for key, rejected in brought.quarantined.items():
             share = rejected.height / max(1, rejected.height + brought.frames[key].height)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from market_assets.core import calendars, partitions
-from market_assets.equities.assets import EQUITY_SYMBOLS
+from market_assets.equities.partitions import EQUITY_SYMBOLS
 from market_assets.equities.schemas import EquitiesSymbols
 from market_assets.settings import Settings
 from resources.stores import open_store

@@ -6,7 +6,7 @@ import json
 import dagster as dg
 
 from market_assets.core import clock, partitions
-from market_assets.equities.assets import EQUITY_SYMBOLS
+from market_assets.equities.partitions import EQUITY_SYMBOLS
 from market_assets.equities.schemas import EquitiesSymbols
 from market_assets.equities.universe import universe
 from market_assets.settings import Settings

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.rest.answers import json_answer
 from market_assets.core.errors import InvalidRequest, MarketAssetsError, NotMaterialised, UnknownName
+from resources.stores.errors import StoreError, VersionPruned
 
 _log = structlog.get_logger(__name__)
 
@@ -83,6 +84,11 @@ async def _known(_request: Request, error: Exception) -> Response:
         return error_answer(503, "orchestrator_unavailable", str(error))
     if isinstance(error, UnknownName):
         return error_answer(404, f"unknown_{error.kind.split()[0].lower()}", str(error))
+    if isinstance(error, VersionPruned):
+        return error_answer(410, "version_pruned", str(error))
+    if isinstance(error, StoreError):
+        _log.error("the store failed", error=str(error))
+        return error_answer(503, "store_unavailable", str(error))
     if isinstance(error, InvalidRequest):
         return error_answer(422, "invalid_request", str(error))
     _log.error("request failed", error=type(error).__name__)

@@ -155,5 +155,5 @@ def _read(calendar: str, last_year: int) -> _Exchange:
     last_day = date(last_year, 12, 31)
     known = exchange_calendars.get_calendar(calendar, start=FIRST_DAY.isoformat(), end=last_day.isoformat())
     days = known.sessions.to_numpy().astype("datetime64[D]").tolist()
-    closes = known.closes.to_numpy().astype("datetime64[us]").tolist()
+    closes = known.closes.dt.tz_convert(None).to_numpy().astype("datetime64[us]").tolist()
     return _Exchange(calendar, last_day, tuple(days), tuple(close.replace(tzinfo=UTC) for close in closes))

@@ -69,6 +69,8 @@ class Dividend:
     declared: date | None = None
     record: date | None = None
     pay: date | None = None
+    #: payments a year
+    frequency: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ class Bars:
     def with_columns(self, **columns: NDArray[Any]) -> Self:
         """The same rows with some columns replaced."""
         return replace(self, **columns)
+
+    def rounded(self, decimals: int) -> Self:
+        """The same rows with prices rounded."""
+        names = ("open", "high", "low", "close", "vwap")
+        return self.with_columns(**{name: np.round(getattr(self, name), decimals) for name in names})
 
     def append(self, other: Self) -> Self:
         """These rows, then those of `other`."""

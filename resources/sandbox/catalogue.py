@@ -82,7 +82,8 @@ class Listing:
 @functools.cache
 def listings() -> dict[str, Listing]:
     """Every listing by house symbol. The same in every process."""
-    universe: list[tuple[str, AssetClass]] = [(line.symbol, line.asset_class) for line in EquitiesSettings().universe]
+    settings = EquitiesSettings.model_validate({})
+    universe: list[tuple[str, AssetClass]] = [(line.symbol, line.asset_class) for line in settings.universe]
     known: list[tuple[str, AssetClass]] = [*universe, *((s, "stock") for s in _ALSO_LISTED)]
     known += [(symbol, "index") for symbol in _INDEX_NAMES]
     known += [(f"T{number:03d}", "stock") for number in range(1000)]

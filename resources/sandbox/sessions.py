@@ -8,14 +8,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from market_assets.core import calendars
 from resources.sandbox.backend import Days
 
 FIRST_DAY = date(1998, 1, 1)
 NEW_YORK = "America/New_York"
 CHICAGO = "America/Chicago"
-OPEN = time(9, 30)
+OPEN, CLOSE = time(9, 30), time(16)
 
 #: the only stretches of the year in which XNYS has ever closed early since 1998: (month, first day, last day)
 _EARLY_CLOSE_SEASONS = ((7, 1, 6), (11, 22, 30), (12, 23, 31))
@@ -28,17 +30,11 @@ def days(calendar: str, until: date) -> Days:
     """Sessions from 1998 to `until`, as datetime64[D]."""
     if calendar == "always":
         return np.arange(np.datetime64(FIRST_DAY), np.datetime64(until) + 1)
-    from market_assets.core import calendars
-
     return np.array(calendars.sessions(calendar, FIRST_DAY, until), "datetime64[D]")
 
 
 def close_of(calendar: str, day: date) -> datetime:
     """The instant a session ends; midnight UTC after the day for crypto."""
-    if calendar == "always":
-        return datetime.combine(day + timedelta(days=1), time(), UTC)
-    from market_assets.core import calendars
-
     return calendars.session_close(calendar, day)
 
 
@@ -51,10 +47,7 @@ def open_of(calendar: str, day: date) -> datetime:
 
 def last_closed(calendar: str, at: datetime) -> date:
     """The newest session whose close is not after `at`."""
-    recent = days(calendar, at.date())[-5:]
-    closed = [day for day in recent.tolist() if close_of(calendar, day) <= at]
-    newest: date = closed[-1]
-    return newest
+    return calendars.last_closed_session(calendar, at)
 
 
 def open_session(calendar: str, at: datetime) -> date | None:
@@ -87,8 +80,6 @@ def stamps(of: Days, zone: str, at: time = time()) -> NDArray[np.int64]:
     if zone == "UTC":
         seconds = at.hour * 3600 + at.minute * 60
         return of.astype("datetime64[ms]").astype(np.int64) + seconds * 1000
-    import polars as pl
-
     local = pl.Series(of.astype("datetime64[ms]")) + timedelta(hours=at.hour, minutes=at.minute)
     return local.dt.replace_time_zone(zone).dt.epoch("ms").to_numpy()
 

@@ -97,9 +97,10 @@ def simulate(path: Path, seed: int, market: Floats) -> Simulated:
     ranges = stream(seed, path.name, "ranges").standard_normal((n, 2))
     high = np.maximum(opened, close) * np.exp(0.45 * vol * np.abs(ranges[:, 0]))
     low = np.minimum(opened, close) * np.exp(-0.45 * vol * np.abs(ranges[:, 1]))
-    prices = [np.maximum(np.round(p, path.decimals), 10.0**-path.decimals) for p in (opened, high, low, close)]
-    volume, vwap, trades = _activity(path, seed, vol / path.daily_vol, shares, prices)
-    return Simulated(Bars(path.days, *prices, volume, vwap, trades), amounts)
+    tick = 10.0**-path.decimals
+    opened, high, low, close = (np.maximum(np.round(p, path.decimals), tick) for p in (opened, high, low, close))
+    volume, vwap, trades = _activity(path, seed, vol / path.daily_vol, shares, (opened, high, low, close))
+    return Simulated(Bars(path.days, opened, high, low, close, volume, vwap, trades), amounts)
 
 
 def _pulled(shocks_of_day: Floats, drift: float) -> Floats:
@@ -123,20 +124,21 @@ def _actions(path: Path, level: Floats) -> tuple[Floats, Floats, dict[int, float
     shares = np.ones(len(level))
     for index, ratio in path.splits.items():
         shares[index:] *= ratio
-    paid, amounts = np.ones(len(level)), {}
+    paid = np.ones(len(level))
+    amounts: dict[int, float] = {}
     for declared, ex, share in path.dividends:
         at_declaration = level[declared] * paid[declared] / shares[declared]
-        per_share = max(round(share * at_declaration, 2), 0.01)
-        amounts[ex] = per_share * shares[declared] / shares[min(ex, len(level)) - 1]
+        announced = max(round(share * at_declaration, 2), 0.01)
+        paid_on = min(ex, len(level) - 1)
+        amounts[ex] = round(float(announced * shares[declared] / shares[paid_on]), 4)
         if ex < len(level):
-            prev_close = level[ex - 1] * paid[ex - 1] / shares[ex - 1]
-            amounts[ex] = round(amounts[ex], 4)
+            prev_close = level[ex - 1] * paid[ex - 1] / shares[ex]
             paid[ex:] *= 1 - amounts[ex] / prev_close
     return shares, paid, amounts
 
 
 def _activity(
-    path: Path, seed: int, relative_vol: Floats, shares: Floats, prices: list[Floats]
+    path: Path, seed: int, relative_vol: Floats, shares: Floats, prices: tuple[Floats, Floats, Floats, Floats]
 ) -> tuple[Floats, Floats, Floats]:
     """Volume (it grows with volatility and share count), vendor's average price, trades."""
     opened, high, low, close = prices

@@ -17,5 +17,19 @@ from market_assets.equities.transforms import (
     status,
     symbols,
 )
+from market_assets.equities.transforms.reconcile import basis_mismatch, date_shift
 
-__all__ = ["actions", "adjust", "bars", "features", "gaps", "reconcile", "scores", "sessions", "status", "symbols"]
+__all__ = [
+    "actions",
+    "adjust",
+    "bars",
+    "basis_mismatch",
+    "date_shift",
+    "features",
+    "gaps",
+    "reconcile",
+    "scores",
+    "sessions",
+    "status",
+    "symbols",
+]

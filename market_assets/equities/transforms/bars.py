@@ -52,7 +52,7 @@ def clean(
     """
     labelled = _labelled(fetched, fallback_level, has_volume)
     not_due = pl.lit(True) if last_due is None else pl.col("session_date") > last_due
-    closed = labelled.filter(~not_due)
+    closed = labelled.filter(~not_due.fill_null(False))
     judged = closed.with_columns(reason=_reason(sessions, valid_to, has_volume))
     good = judged.filter(pl.col("reason").is_null())
     kept = good.sort("symbol", "session_date", "row_number").unique(
@@ -95,9 +95,7 @@ def _as_quarantined(rejected: pl.DataFrame, fallback_level: int, has_volume: boo
 def _reason(sessions: Sequence[date], valid_to: date | None, has_volume: bool) -> pl.Expr:
     """Name of the first rule a row breaks, null where it breaks none."""
     on_calendar = pl.col("session_date").is_in(pl.Series(sessions, dtype=pl.Date).implode())
-    positive = pl.all_horizontal(
-        (pl.col(name).is_finite() & (pl.col(name) > 0)).fill_null(False) for name in _PRICES
-    )
+    positive = pl.all_horizontal((pl.col(name).is_finite() & (pl.col(name) > 0)).fill_null(False) for name in _PRICES)
     measured = (pl.col("volume").is_finite() & (pl.col("volume") >= 0)).fill_null(True)
     known = pl.col("volume").is_not_null() | pl.lit(not has_volume)
     listed = pl.lit(True) if valid_to is None else pl.col("session_date") <= valid_to

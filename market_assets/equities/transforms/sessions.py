@@ -15,9 +15,7 @@ from market_assets.core.errors import MarketAssetsError
 #: calendar -> its sessions: session_date (Date), close_at (UTC instant)
 Sessions = Mapping[str, pl.DataFrame]
 
-NUMBERED = pl.Schema(
-    {"calendar": pl.String, "session_date": pl.Date, "close_at": UTC_MICROS, "session_number": pl.Int64}
-)
+_NUMBERED = {"calendar": pl.String, "session_date": pl.Date, "close_at": UTC_MICROS, "session_number": pl.Int64}
 
 
 class NotOnCalendar(MarketAssetsError, ValueError):
@@ -25,7 +23,8 @@ class NotOnCalendar(MarketAssetsError, ValueError):
 
 
 def numbered(sessions: Sessions) -> pl.DataFrame:
-    """One row per calendar and session, numbered from 0 within its calendar. Columns of NUMBERED."""
+    """One row per calendar and session, numbered from 0 within its calendar. Columns calendar, session_date,
+    close_at, session_number."""
     frames = [
         frame.sort("session_date")
         .with_row_index("session_number")
@@ -37,7 +36,7 @@ def numbered(sessions: Sessions) -> pl.DataFrame:
         )
         for calendar, frame in sorted(sessions.items())
     ]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=NUMBERED)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=_NUMBERED)
 
 
 def due(sessions: Sessions, now: datetime, delay_min: int) -> dict[str, pl.DataFrame]:

@@ -73,9 +73,9 @@ def problems(symbols: pl.DataFrame) -> list[str]:
     previous_end = upper.shift(1).over("symbol")
     overlapping = ordered.filter(pl.col("valid_from") <= previous_end)["symbol"].unique(maintain_order=True)
     backwards = symbols.filter(pl.col("valid_to") < pl.col("valid_from"))["symbol"]
-    undashed = symbols.filter(
-        (pl.col("asset_class") == "crypto") & ~pl.col("symbol").str.contains("-", literal=True)
-    )["symbol"]
+    undashed = symbols.filter((pl.col("asset_class") == "crypto") & ~pl.col("symbol").str.contains("-", literal=True))[
+        "symbol"
+    ]
     return [
         *(f"listing windows of {symbol} overlap" for symbol in overlapping),
         *(f"valid_to of {symbol} lies before its valid_from" for symbol in backwards),

@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from market_assets.core import calendars, clock
 from market_assets.core.errors import InvalidRequest, UnknownName
 

@@ -7,6 +7,7 @@ import talib
 from market_assets.core import indicators
 
 from tests.market_assets.core.golden_series import golden_series
+
 CLOSE, HIGH, LOW, VOLUME = (pl.col(name) for name in ("close", "high", "low", "volume"))
 AT = (14, 19, 25, 33, 50, 100, 199, 250, 299)
 
@@ -95,7 +96,9 @@ def oracle(frame: pl.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("name", ["ema_9", "ema_20", "ema_50", "ema_200", "rsi_14", "atr_14", "bb_upper", "bb_mid", "bb_lower"])
+@pytest.mark.parametrize(
+    "name", ["ema_9", "ema_20", "ema_50", "ema_200", "rsi_14", "atr_14", "bb_upper", "bb_mid", "bb_lower"]
+)
 def test_agrees_with_ta_lib(name):
     """TA-Lib gives the same values at every row, warm-up included, to 1e-9."""
     frame = golden_series(700)

@@ -1,0 +1,170 @@
+"""What pages and REST read: stored tables through `load_asset_value`, and facts about the store.
+
+Nothing here knows HTTP or plotly. Frames that several readers of one refresh ask for are kept as
+long as the versions they were read from are the published ones.
+"""
+
+import functools
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import polars as pl
+
+from market_assets.core.contracts import Contract
+from market_assets.core.errors import NotMaterialised, UnknownName
+from market_assets.equities.settings import SymbolSettings
+from market_assets.equities.universe import universe
+from market_assets.settings import Settings
+from market_assets.tables import TABLES
+from market_assets.tables import contract as contract_of
+from market_assets.values import load_asset_value
+from resources.stores import open_store
+from resources.stores.protocol import Manifest, PartitionStore
+
+Adjustment = Literal["none", "split", "total"]
+
+#: seconds for which the list of published partitions is not asked again
+_VERSIONS_MEMORY_S = 1.0
+_FRAMES_KEPT = 64
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """One table as it is stored. Counts are 0 and times None where nothing was materialised."""
+
+    name: str
+    domain: str
+    title: str
+    partitions: int
+    rows: int
+    bytes: int
+    newest: date | datetime | None
+    published_at: datetime | None
+
+
+class PublishedData:
+    """The published tables of one store. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._manifests: dict[str, tuple[float, list[Manifest]]] = {}
+        self._frames: OrderedDict[str, pl.DataFrame] = OrderedDict()
+
+    @functools.cached_property
+    def store(self) -> PartitionStore:
+        """The store the settings name."""
+        return open_store(self.settings)
+
+    @property
+    def demo(self) -> bool:
+        """Whether what is shown came from the sandbox."""
+        return self.settings.vendors == "sandbox"
+
+    def manifests(self, name: str) -> list[Manifest]:
+        """Every published partition of a table. Raises UnknownName."""
+        contract = contract_of(name)
+        with self._lock:
+            asked_at, found = self._manifests.get(name, (float("-inf"), []))
+            if time.monotonic() - asked_at > _VERSIONS_MEMORY_S:
+                found = list(self.store.manifests(contract))
+                self._manifests[name] = (time.monotonic(), found)
+            return found
+
+    def version(self, names: Iterable[str]) -> str:
+        """A short text that changes with every publication of one of these tables."""
+        digest = hashlib.sha256()
+        for name in sorted(names):
+            for manifest in self.manifests(name):
+                digest.update(f"{name}|{manifest.partition}|{manifest.published_at}|{manifest.digest}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def load(
+        self,
+        name: str,
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        columns: list[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        as_of: datetime | None = None,
+        adjust: Adjustment | None = None,
+    ) -> pl.DataFrame:
+        """Rows of a stored table, as `load_asset_value` gives them. Raises what it raises."""
+        read_from = [name, "equities_corporate_actions"] if adjust not in (None, "none") else [name]
+        asked = repr((name, start, end, columns, sorted((where or {}).items()), as_of, adjust, self.version(read_from)))
+        with self._lock:
+            if asked in self._frames:
+                self._frames.move_to_end(asked)
+                return self._frames[asked]
+        frame = load_asset_value(
+            name, start=start, end=end, columns=columns, where=where, as_of=as_of, adjust=adjust
+        )
+        with self._lock:
+            self._frames[asked] = frame
+            while len(self._frames) > _FRAMES_KEPT:
+                self._frames.popitem(last=False)
+        return frame
+
+    def load_or_none(self, name: str, **request: Any) -> pl.DataFrame | None:
+        """Like `load`, but None where the table was never materialised."""
+        try:
+            return self.load(name, **request)
+        except NotMaterialised:
+            return None
+
+    def forget(self) -> int:
+        """Drop the frames kept in memory; how many there were. Stored data are not touched."""
+        with self._lock:
+            count = len(self._frames)
+            self._frames.clear()
+            self._manifests.clear()
+            return count
+
+    def tables(self, domain: str | None = None) -> list[TableFacts]:
+        """Every table of the graph (or of one domain) in its order."""
+        return [
+            self._facts(contract)
+            for contract in TABLES.values()
+            if domain is None or domain_of(contract.name) == domain
+        ]
+
+    def _facts(self, contract: Contract) -> TableFacts:
+        manifests = self.manifests(contract.name)
+        return TableFacts(
+            name=contract.name,
+            domain=domain_of(contract.name),
+            title=contract.title,
+            partitions=len(manifests),
+            rows=sum(manifest.rows for manifest in manifests),
+            bytes=sum(manifest.bytes for manifest in manifests),
+            newest=max((manifest.max_time for manifest in manifests if manifest.max_time is not None), default=None),
+            published_at=max((manifest.published_at for manifest in manifests), default=None),
+        )
+
+    def universe(self) -> dict[str, SymbolSettings]:
+        """Every known symbol with its settings, removed ones included."""
+        return universe(self.store, self.settings.equities)
+
+    def known_symbol(self, symbol: str) -> SymbolSettings:
+        """The settings of a symbol. Raises UnknownName with the near names."""
+        known = self.universe()
+        if symbol not in known:
+            raise UnknownName("symbol", symbol, known)
+        return known[symbol]
+
+    def has_partition(self, name: str, symbol: str) -> bool:
+        """Whether any partition of this symbol was ever published."""
+        place = contract_of(name).dimensions.index("symbol")
+        return any(manifest.partition.split("|")[place] == symbol for manifest in self.manifests(name))
+
+
+def domain_of(table: str) -> str:
+    """The domain a table belongs to: the first word of its name."""
+    return table.split("_", 1)[0]

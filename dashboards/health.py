@@ -1,0 +1,164 @@
+"""Whether all is well, from what was measured. A number nobody measured is null; nothing is assumed.
+
+`unhealthy` means that stored data cannot be read: a load balancer should stop asking. Everything
+else that is wrong (no scheduler, stale symbols, an open breaker) is `degraded`: the data served are
+still right as of their time.
+"""
+
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+import psutil
+
+from dashboards.orchestrator import OrchestratorUnavailable
+from dashboards.services import Services
+from dashboards.sources import SourceFacts
+from market_assets.core import clock
+from market_assets.core.errors import MarketAssetsError
+from market_assets.settings import Settings
+
+Status = Literal["healthy", "degraded", "unhealthy", "unknown", "idle", "not_configured"]
+
+_RANK = {"healthy": 0, "idle": 0, "not_configured": 0, "unknown": 1, "degraded": 1, "unhealthy": 2}
+
+
+def report(settings: Settings) -> dict[str, Any]:
+    """The report of `GET /health`, for readers outside the app."""
+    return assess(Services.of(settings))
+
+
+def assess(services: Services) -> dict[str, Any]:
+    """The body of `GET /health`: status (the worst component's), components, performance, sources."""
+    storage = _storage(services)
+    scheduler = _scheduler(services)
+    pipeline = _pipeline(services) if storage["status"] == "healthy" else {**_NO_PIPELINE, "status": "unknown"}
+    sources = services.sources.facts()
+    components = {
+        "storage": storage,
+        "scheduler": scheduler,
+        "stream": {"status": "not_configured"},
+        "redis": {"status": "not_configured"},
+        "data_pipeline": pipeline,
+        "sources": {"status": _sources_status(sources)},
+    }
+    body: dict[str, Any] = {
+        "status": worst(component["status"] for component in components.values()),
+        "timestamp": clock.now(),
+        "scheduler_running": scheduler["running"],
+        "components": components,
+        "performance": services.telemetry.overall(),
+        "data_sources": {source.name: _source(source) for source in sources},
+    }
+    return {**body, "demo": True} if services.data.demo else body
+
+
+def worst(statuses: Any) -> Literal["healthy", "degraded", "unhealthy"]:
+    """The overall word: unknown counts as degraded, what is not configured does not count."""
+    rank = max((_RANK[status] for status in statuses), default=1)
+    words: tuple[Literal["healthy", "degraded", "unhealthy"], ...] = ("healthy", "degraded", "unhealthy")
+    return words[rank]
+
+
+def _storage(services: Services) -> dict[str, Any]:
+    started = time.perf_counter()
+    try:
+        described = services.data.store.describe()
+    except (MarketAssetsError, OSError) as failure:
+        return {"status": "unhealthy", "kind": services.settings.store, "detail": str(failure), "query_time_ms": None}
+    return {
+        "status": "healthy" if described.reachable else "unhealthy",
+        "kind": described.kind,
+        "bytes": described.bytes,
+        "query_time_ms": (time.perf_counter() - started) * 1e3,
+    }
+
+
+def _scheduler(services: Services) -> dict[str, Any]:
+    try:
+        daemons = services.orchestrator.daemons()
+    except OrchestratorUnavailable as failure:
+        return {"status": "unknown", "running": None, "detail": str(failure), "daemons": {}}
+    running = any(daemon.name == "SCHEDULER" and daemon.healthy is True for daemon in daemons)
+    all_running = all(daemon.healthy is not False for daemon in daemons)
+    return {
+        "status": "healthy" if running and all_running else "degraded",
+        "running": running,
+        "detail": None if running and all_running else "no recent heartbeat; start `dagster dev` or the daemon",
+        "daemons": {daemon.name: {"healthy": daemon.healthy, "last_heartbeat": daemon.last_heartbeat} for daemon in daemons},
+    }
+
+
+_NO_PIPELINE: dict[str, Any] = {
+    "data_freshness_seconds": None,
+    "cache_hit_rate": None,
+    "active_symbols": None,
+    "stale_symbols": None,
+}
+
+
+def _pipeline(services: Services) -> dict[str, Any]:
+    status = services.data.load_or_none("equities_symbol_status")
+    rate = services.cache.facts().hit_rate
+    if status is None or status.is_empty():
+        detail = "no symbol status is stored yet; materialise equities_symbol_status"
+        return {**_NO_PIPELINE, "status": "degraded", "cache_hit_rate": rate, "detail": detail}
+    active = status.filter(pl.col("status") != "inactive")
+    behind = active.filter(pl.col("status").is_in(["stale", "warning", "empty"])).height
+    return {
+        "status": "degraded" if behind else "healthy",
+        "data_freshness_seconds": freshness_seconds(services),
+        "cache_hit_rate": rate,
+        "active_symbols": active.height,
+        "stale_symbols": active.filter(pl.col("status") == "stale").height,
+        "detail": f"{behind} of {active.height} active symbols are not healthy" if behind else None,
+    }
+
+
+def freshness_seconds(services: Services) -> float | None:
+    """Seconds since the newest publication of raw bars; None before the first."""
+    published = [manifest.published_at for manifest in services.data.manifests("equities_daily_bars")]
+    return (clock.now() - max(published)).total_seconds() if published else None
+
+
+def _sources_status(sources: list[SourceFacts]) -> Status:
+    if not sources:
+        return "idle"
+    return "healthy" if all(source.healthy for source in sources) else "degraded"
+
+
+def _source(source: SourceFacts) -> dict[str, Any]:
+    return {
+        "state": source.state,
+        "total_calls": source.total_calls,
+        "success_rate": source.success_rate,
+        "latency_p95_ms": source.latency_p95_ms,
+        "is_healthy": source.healthy,
+        "budget_left": source.budget_left,
+    }
+
+
+def machine(home: Path) -> dict[str, float | int | None]:
+    """This process and its disk, measured now: bytes and fractions."""
+    process = psutil.Process()
+    place = home if home.exists() else home.parent
+    disk = shutil.disk_usage(place) if place.exists() else None
+    memory = psutil.virtual_memory()
+    return {
+        "process_rss_bytes": process.memory_info().rss,
+        "process_started_at_s": process.create_time(),
+        "memory_total_bytes": memory.total,
+        "memory_used_ratio": memory.percent / 100,
+        "disk_total_bytes": disk.total if disk else None,
+        "disk_used_ratio": disk.used / disk.total if disk else None,
+        "cpu_load_15min": psutil.getloadavg()[2],
+        "cpus": psutil.cpu_count(),
+    }
+
+
+def started_at() -> datetime:
+    """When this process started."""
+    return datetime.fromtimestamp(psutil.Process().create_time(), UTC)

@@ -1,0 +1,144 @@
+"""The shapes of the answers, for OpenAPI. Numbers that may be unknown are nullable; extra fields never appear."""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class Body(BaseModel):
+    """Every answer over stored data."""
+
+    demo: bool | None = Field(None, description="True where the data came from the sandbox; absent otherwise")
+    as_of: datetime | None = Field(None, description="The instant asked for, where one was")
+
+
+class Database(BaseModel):
+    """What is stored."""
+
+    symbols_available: int | None
+    latest_data: date | None
+    total_records: int | None
+    validated_records: int | None
+    validation_rate_pct: float | None
+
+
+class DataQuality(BaseModel):
+    """Flags and the scheduler."""
+
+    records_with_gaps_flagged: int | None
+    scheduler_status: str
+
+
+class StatusBody(Body):
+    """`GET /api/v1/status`."""
+
+    api_version: str
+    status: str
+    database: Database
+    data_quality: DataQuality
+
+
+class SymbolsBody(Body):
+    """`GET /api/v1/symbols`."""
+
+    count: int
+    timestamp: datetime
+    symbols: list[str]
+
+
+class SymbolDetail(BaseModel):
+    """One symbol."""
+
+    symbol: str
+    records: int
+    validation_rate: float | None
+    latest_data: date | None
+    data_age_hours: float | None
+    sessions_behind: int | None
+    timeframes: list[str]
+    status: str
+
+
+class SymbolDetailsBody(Body):
+    """`GET /api/v1/symbols/detailed`."""
+
+    count: int
+    timestamp: datetime
+    symbols: list[SymbolDetail]
+
+
+class HistoricalBar(BaseModel):
+    """One bar."""
+
+    time: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float | None
+    source: str
+    validated: bool
+    quality_score: float
+    gap_detected: bool
+    volume_anomaly: bool
+
+
+class HistoricalBody(Body):
+    """`GET /api/v1/historical/{symbol}`."""
+
+    symbol: str
+    timeframe: str
+    start_date: date | None
+    end_date: date | None
+    adjust: str
+    count: int
+    excluded_count: int
+    excluded_dates: list[date]
+    next_cursor: str | None
+    data: list[HistoricalBar]
+
+
+class RowsBody(Body):
+    """Rows of a table, paged."""
+
+    count: int
+    next_cursor: str | None
+    data: list[dict[str, Any]]
+
+
+class MessageBody(BaseModel):
+    """The outcome of a write."""
+
+    status: str
+    message: str
+
+
+class SymbolAdded(MessageBody):
+    """A symbol of the universe, and what follows."""
+
+    symbol: str
+    backfill: str
+
+
+class KeyCreated(MessageBody):
+    """A new API key. This is the only time it is shown."""
+
+    name: str
+    key: str
+
+
+class KeyFacts(BaseModel):
+    """One API key, without the key."""
+
+    name: str
+    active: bool
+    created_at: datetime
+    last_used: datetime | None
+
+
+class KeysBody(BaseModel):
+    """`GET /api/v1/admin/api-keys`."""
+
+    count: int
+    keys: list[KeyFacts]

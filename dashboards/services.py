@@ -1,0 +1,38 @@
+"""What routes and pages share: one of each per app."""
+
+from dataclasses import dataclass, field
+
+from dashboards.data import PublishedData
+from dashboards.keys import ApiKeys
+from dashboards.orchestrator import Orchestrator
+from dashboards.rest.cache import ResponseCache
+from dashboards.sources import Sources
+from dashboards.telemetry import Telemetry
+from market_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The app's connections and memories."""
+
+    settings: Settings
+    data: PublishedData
+    orchestrator: Orchestrator
+    sources: Sources
+    keys: ApiKeys
+    cache: ResponseCache
+    telemetry: Telemetry = field(default_factory=Telemetry)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Services":
+        """Open what the settings name. The key of the settings becomes a valid one."""
+        keys = ApiKeys(settings.home)
+        keys.adopt(settings.api_key.get_secret_value() if settings.api_key else None)
+        return cls(
+            settings=settings,
+            data=PublishedData(settings),
+            orchestrator=Orchestrator.of(settings.home),
+            sources=Sources(settings),
+            keys=keys,
+            cache=ResponseCache(settings.api.cache_entries),
+        )

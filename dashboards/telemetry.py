@@ -1,0 +1,143 @@
+"""What the app measures about itself: requests, durations, and the gauges read at scrape time."""
+
+import math
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_KEPT = 10_000
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+#: a gauge: name, help, label names, and samples of (label values, value or None where unknown)
+GaugeSample = tuple[tuple[str, ...], float | None]
+GaugeReader = Callable[[], Iterable[tuple[str, str, tuple[str, ...], Iterable[GaugeSample]]]]
+
+
+def nearest_rank(ordered: list[float], share: float) -> float | None:
+    """The value at index ceil(share x n) - 1 of sorted values; None where there are none."""
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None
+
+
+class Telemetry:
+    """Counters and durations of one app, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "http_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "http_request_duration_seconds", "Time to answer", ["route"], buckets=_BUCKETS, registry=self.registry
+        )
+        self._recent: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
+        self._lock = threading.Lock()
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Note one answered request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+        with self._lock:
+            self._recent[route].append(seconds * 1e3)
+
+    def add_gauges(self, read: GaugeReader) -> None:
+        """Have `read` called at every scrape; a None value leaves its sample out."""
+        self.registry.register(_Gauges(read))
+
+    def percentiles(self) -> dict[str, dict[str, float | int | None]]:
+        """Per route: count and p50, p95, p99 in milliseconds, of the newest 10,000 requests."""
+        with self._lock:
+            copies = {route: sorted(values) for route, values in self._recent.items()}
+        return {route: _summary(values) for route, values in sorted(copies.items())}
+
+    def overall(self) -> dict[str, float | None]:
+        """p50, p95 and p99 over all routes in milliseconds; None before the first request."""
+        with self._lock:
+            merged = sorted(value for values in self._recent.values() for value in values)
+        return {f"p{share}_ms": nearest_rank(merged, share / 100) for share in (50, 95, 99)}
+
+    def prometheus(self) -> bytes:
+        """The text exposition format."""
+        return generate_latest(self.registry)
+
+    def as_json(self) -> dict[str, Any]:
+        """`{counters, gauges, histograms{name:{count,min,max,mean,p50,p95,p99}}}`; milliseconds."""
+        counters: dict[str, float] = {}
+        gauges: dict[str, float] = {}
+        for metric in self.registry.collect():
+            for sample in metric.samples:
+                if metric.type == "counter" and sample.name.endswith("_total"):
+                    counters[_flat(sample.name, sample.labels)] = sample.value
+                elif metric.type == "gauge":
+                    gauges[_flat(sample.name, sample.labels)] = sample.value
+        with self._lock:
+            copies = {route: sorted(values) for route, values in self._recent.items()}
+        histograms = {
+            _flat("http_request_duration_ms", {"route": route}): {
+                "count": len(values),
+                "min": values[0],
+                "max": values[-1],
+                "mean": math.fsum(values) / len(values),
+                **{f"p{share}": nearest_rank(values, share / 100) for share in (50, 95, 99)},
+            }
+            for route, values in sorted(copies.items())
+        }
+        return {"counters": counters, "gauges": gauges, "histograms": histograms}
+
+
+def _summary(values: list[float]) -> dict[str, float | int | None]:
+    return {"count": len(values), **{f"p{share}_ms": nearest_rank(values, share / 100) for share in (50, 95, 99)}}
+
+
+def _flat(name: str, labels: dict[str, str]) -> str:
+    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    return f"{name}{{{inside}}}" if inside else name
+
+
+class _Gauges(Collector):
+    def __init__(self, read: GaugeReader) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # the registry would otherwise read every gauge once at registration
+
+    def collect(self) -> Iterable[Metric]:
+        for name, text, labels, samples in self._read():
+            family = GaugeMetricFamily(name, text, labels=list(labels))
+            for values, value in samples:
+                if value is not None:
+                    family.add_metric(list(values), value)
+            yield family
+
+
+class TimingMiddleware:
+    """Times every HTTP request and files it under its route's template, not its path."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app, self._telemetry = app, telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            route = getattr(scope.get("route"), "path", None) or "unmatched"
+            self._telemetry.observe(scope["method"], route, status, time.perf_counter() - started)

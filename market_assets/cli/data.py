@@ -1,0 +1,110 @@
+"""`market-assets status | health | export`: what is stored, whether all is well, and a way out."""
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from market_assets.core.errors import InvalidRequest
+from market_assets.settings import settings
+from market_assets.tables import TABLES
+from market_assets.values import load_asset_value
+from resources.stores import open_store
+
+
+class Format(StrEnum):
+    """File formats of an export."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def status() -> None:
+    """Print what is stored: tables, partitions, rows, bytes, newest data, last publication."""
+    store = open_store(settings())
+    described = store.describe()
+    table = Table("table", "partitions", "rows", "bytes", "newest data", "last published")
+    for column in ("partitions", "rows", "bytes"):
+        table.columns[[c.header for c in table.columns].index(column)].justify = "right"
+    for name, contract in TABLES.items():
+        manifests = store.manifests(contract)
+        if not manifests:
+            table.add_row(name, "0", "-", "-", "not materialised", "-")
+            continue
+        newest = max((m.max_time for m in manifests if m.max_time), default=None)
+        table.add_row(
+            name,
+            f"{len(manifests):,}",
+            f"{sum(m.rows for m in manifests):,}",
+            f"{sum(m.bytes for m in manifests):,}",
+            _day(newest),
+            f"{max(m.published_at for m in manifests):%Y-%m-%d %H:%M:%SZ}",
+        )
+    console = Console()
+    console.print(f"store: {described.kind} at {described.location}")
+    console.print(table)
+
+
+def health() -> None:
+    """Print the health of store, Dagster and sources. Exit code 0 healthy, 1 degraded, 2 unhealthy."""
+    from dashboards.health import report
+
+    found = report(settings())
+    console = Console()
+    console.print_json(data=found)
+    raise typer.Exit({"healthy": 0, "degraded": 1}.get(str(found["status"]), 2))
+
+
+def export(
+    table: str,
+    out: Annotated[Path | None, typer.Option(help="file to write; standard output for csv and json by default")] = None,
+    format: Annotated[Format | None, typer.Option(help="csv, json or parquet; from the file's name by default")] = None,  # noqa: A002
+    columns: Annotated[str | None, typer.Option(help="comma-separated columns")] = None,
+    start: Annotated[str | None, typer.Option(help="first day or instant")] = None,
+    end: Annotated[str | None, typer.Option(help="last day or instant, inclusive")] = None,
+    symbol: Annotated[list[str] | None, typer.Option(help="only these symbols")] = None,
+    as_of: Annotated[str | None, typer.Option(help="the data as it was published then")] = None,
+    adjust: Annotated[str | None, typer.Option(help="none, split or total, for equities_daily_bars")] = None,
+    max_rows: Annotated[int | None, typer.Option(help="refuse to write more rows; api.export_max_rows by default")] = None,
+) -> None:
+    """Write a table, or a part of it, to a file."""
+    frame = load_asset_value(
+        table,
+        start=start,
+        end=end,
+        columns=[name.strip() for name in columns.split(",")] if columns else None,
+        where={"symbol": symbol} if symbol else None,
+        as_of=as_of,
+        adjust=adjust,  # type: ignore[arg-type]
+    )
+    cap = max_rows or settings().api.export_max_rows
+    if frame.height > cap:
+        raise InvalidRequest(f"an export holds at most {cap:,} rows, this one has {frame.height:,}; narrow --start and --end, or pass --max-rows")
+    chosen = format or Format(out.suffix.lstrip(".") if out and out.suffix.lstrip(".") in set(Format) else "csv")
+    if out is None and chosen is Format.PARQUET:
+        raise InvalidRequest("parquet is binary: name a file with --out")
+    _write(frame, chosen, out)
+    typer.echo(f"{frame.height:,} rows of {table}" + (f" to {out}" if out else ""), err=True)
+
+
+def _write(frame: pl.DataFrame, chosen: Format, out: Path | None) -> None:
+    if chosen is Format.PARQUET and out is not None:
+        frame.write_parquet(out)
+        return
+    flat = frame.with_columns(pl.col(pl.List(pl.String)).list.join(";")) if chosen is Format.CSV else frame
+    text = flat.write_csv() if chosen is Format.CSV else flat.write_json()
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text)
+
+
+def _day(at: datetime | object | None) -> str:
+    return f"{at:%Y-%m-%d}" if isinstance(at, datetime) else str(at or "-")

@@ -1,0 +1,46 @@
+"""The contents page: every asset, check, sensor, schedule and resource of the graph."""
+
+import dagster as dg
+
+from market_assets.equities import assets as equities_assets
+from market_assets.equities import checks as equities_checks
+from market_assets.settings import Settings, settings
+from market_assets.tables import QUARANTINES, TABLES
+from resources.io_managers import io_manager_for
+from resources.stores import open_store
+from resources.vendors.registry import Vendors
+from schedules.equities import equities_schedules
+from sensors.follow import follow_sensor
+from sensors.symbols import symbols_sensor
+
+
+def build_defs(found: Settings | None = None, **resources: object) -> dg.Definitions:
+    """Fresh definitions for these settings; `resources` replaces single ones (tests do).
+
+    What asks vendors is on by default only where vendors can be asked; following is always on.
+    """
+    found = found or settings()
+    store = open_store(found)
+    store.refresh_views([*TABLES.values(), *QUARANTINES.values()])
+    asks = found.vendors == "sandbox" or found.polygon_api_key is not None
+    sensing = dg.DefaultSensorStatus.RUNNING if asks else dg.DefaultSensorStatus.STOPPED
+    scheduling = dg.DefaultScheduleStatus.RUNNING if asks else dg.DefaultScheduleStatus.STOPPED
+    return dg.Definitions(
+        assets=equities_assets.ASSETS,
+        asset_checks=equities_checks.CHECKS,
+        sensors=[
+            follow_sensor(default_status=dg.DefaultSensorStatus.RUNNING),
+            symbols_sensor(found, default_status=sensing),
+        ],
+        schedules=equities_schedules(found, default_status=scheduling),
+        resources={
+            "io_manager": io_manager_for(found),
+            "store": store,
+            "vendors": Vendors(found),
+            **resources,
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

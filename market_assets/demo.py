@@ -1,0 +1,227 @@
+"""`market-assets demo`: everything at once on this machine, from the vendor's wire to a page.
+
+Sandbox, Dagster (webserver and daemon) and app run as processes of their own; the backfill runs in
+this one, range by range, because that needs no queue. Whatever was started is stopped at the end.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+_START_S = 60.0
+_STOP_S = 15.0
+_PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
+
+
+@dataclass
+class Row:
+    """One line of the final table."""
+
+    asset: str
+    partitions: int = 0
+    rows: int = 0
+    passed: int = 0
+    warned: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Demo:
+    """One demo in a home of its own."""
+
+    home: Path
+    console: Console = field(default_factory=Console)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def run(self, *, once: bool) -> int:
+        """Start, backfill, print the table and the addresses; serve until interrupted unless `once`.
+
+        Returns the exit code: 0 only if every run succeeded, no ERROR check failed and every
+        service answers.
+        """
+        self._prepare()
+        with contextlib.ExitStack() as services:
+            services.enter_context(self._service("sandbox", ["sandbox", "--port", str(self.ports["sandbox"])]))
+            self._await("sandbox", "/_sandbox/health")
+            rows, well = self._backfill()
+            services.enter_context(self._service("app", ["serve", "--port", str(self.ports["app"])]))
+            workspace = str(Path(__file__).resolve().parents[1] / "workspace.yaml")
+            services.enter_context(
+                self._process("dagster", _tool("dagster-webserver"), "-w", workspace, "-h", "127.0.0.1", "-p", str(self.ports["dagster"]))
+            )
+            services.enter_context(self._process("daemon", _tool("dagster-daemon"), "run", "-w", workspace))
+            self._await("app", "/api/health")
+            self._await("dagster", "/server_info")
+            self._print(rows)
+            well = self._verdict(rows, runs_ok=well)
+            if not once:
+                self.console.print("Serving. Ctrl-C stops everything this demo started.")
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.pause()
+        return 0 if well else 1
+
+    def _prepare(self) -> None:
+        """An empty home, free ports, and an environment that points at them."""
+        if self.home.exists():
+            if not (self.home / ".demo").exists() and any(self.home.iterdir()):
+                raise SystemExit(f"{self.home} holds something that no demo made; name another --home")
+            shutil.rmtree(self.home)
+        self.home.mkdir(parents=True)
+        (self.home / ".demo").touch()
+        (self.home / "logs").mkdir()
+        self.ports = {name: _free_port(wanted) for name, wanted in _PREFERRED_PORTS.items()}
+        home = self.home.resolve()
+        os.environ.update(
+            MARKET_ASSETS_HOME=str(home),
+            MARKET_ASSETS_VENDORS="sandbox",
+            MARKET_ASSETS_SANDBOX_URL=f"http://127.0.0.1:{self.ports['sandbox']}",
+            POLYGON_API_KEY=os.environ.get("POLYGON_API_KEY", "sandbox"),
+            DAGSTER_HOME=str(home / "dagster"),
+        )
+
+    def _backfill(self) -> tuple[list[Row], bool]:
+        from market_assets.settings import settings
+
+        settings.cache_clear()
+        import dagster as dg
+
+        from market_assets.definitions import build_defs
+        from market_assets.equities.partitions import EQUITY_SYMBOLS
+        from market_assets.equities.universe import active_symbols
+        from market_assets.instance import materialize_range, prepare
+        from resources.stores import open_store
+
+        found = settings()
+        prepare(found)
+        rows: list[Row] = []
+        well = True
+        with dg.DagsterInstance.get() as instance, self._progress() as progress:
+            defs = build_defs(found)
+            symbols = active_symbols(open_store(found), found.equities)
+            this_year = time.gmtime().tm_year
+            years = [str(y) for y in range(this_year - found.equities.backfill_years + 1, this_year + 1)]
+            instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, symbols)
+            symbol_years = [f"{symbol}|{year}" for symbol in symbols for year in years]
+            for assets, keys in (
+                (["equities_symbols"], None),
+                (["equities_daily_bars"], symbol_years),
+                (["equities_corporate_actions"], symbols),
+                (["equities_scored_bars"], symbol_years),
+                (["equities_adjusted_bars", "equities_gaps", "equities_features", "equities_reconciliation"], years),
+                (["equities_symbol_status"], None),
+            ):
+                task = progress.add_task(", ".join(assets), total=1)
+                results = materialize_range(defs, instance, assets, keys, raise_on_error=False)
+                progress.update(task, completed=1)
+                well = well and all(result.success for result in results)
+                rows += [_row(asset, results) for asset in assets]
+        return rows, well
+
+    def _print(self, rows: list[Row]) -> None:
+        table = Table("asset", "partitions", "rows", "passed", "warned", "failed", "seconds", title="Backfilled")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in rows:
+            table.add_row(
+                row.asset, f"{row.partitions:,}", f"{row.rows:,}", str(row.passed), str(row.warned), str(row.failed), f"{row.seconds:.1f}"
+            )
+        self.console.print(table)
+        self.console.print(f"App      http://127.0.0.1:{self.ports['app']}")
+        self.console.print(f"REST     http://127.0.0.1:{self.ports['app']}/docs")
+        self.console.print(f"Dagster  http://127.0.0.1:{self.ports['dagster']}")
+
+    def _verdict(self, rows: list[Row], *, runs_ok: bool) -> bool:
+        failed = sum(row.failed for row in rows)
+        if not runs_ok or failed:
+            self.console.print(f"[red]not well:[/red] runs succeeded: {runs_ok}, failed ERROR checks: {failed}; logs in {self.home / 'logs'}")
+        return runs_ok and not failed
+
+    def _progress(self) -> Progress:
+        return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=self.console)
+
+    def _service(self, name: str, arguments: list[str]) -> contextlib.AbstractContextManager[None]:
+        return self._process(name, _tool("market-assets"), *arguments)
+
+    @contextlib.contextmanager
+    def _process(self, name: str, *command: str) -> Iterator[None]:
+        log = self.home / "logs" / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603
+            try:
+                yield
+            finally:
+                _stop(process)
+
+    def _await(self, name: str, path: str) -> None:
+        url = f"http://127.0.0.1:{self.ports[name]}{path}"
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+                    return
+            except urllib.error.HTTPError:
+                return  # it answers, and says itself how it is
+            except OSError:
+                time.sleep(0.2)
+        raise SystemExit(f"{name} did not answer at {url} within {_START_S:.0f} s; see {self.home / 'logs' / (name + '.log')}")
+
+
+def _row(asset: str, results: list) -> Row:  # type: ignore[type-arg]
+    row = Row(asset)
+    for result in results:
+        for event in result.get_asset_materialization_events():
+            if event.asset_key.to_user_string() == asset:
+                row.partitions += 1
+                row.rows += int(event.materialization.metadata["dagster/row_count"].value)
+        for check in result.get_asset_check_evaluations():
+            if check.asset_key.to_user_string() == asset:
+                row.passed += check.passed
+                row.warned += not check.passed and check.severity.value == "WARN"
+                row.failed += not check.passed and check.severity.value == "ERROR"
+        steps = [e for e in result.all_events if e.step_key and e.step_key.startswith(asset) and e.is_step_success]
+        row.seconds += sum(e.step_success_data.duration_ms for e in steps) / 1000
+    return row
+
+
+def _tool(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port, or any free one where something listens there already."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise SystemExit("no free port on 127.0.0.1")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process group we started, politely first."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,141 @@
+"""Requests a vendor allows a key, per wall-clock window. All processes share one count.
+
+A request is reserved before it is sent, retries included. Minutes are wall-clock minutes, days are
+UTC days: the windows vendors count in. pyrate-limiter's leaky buckets slide instead, and so would
+let 5 requests end one minute and 5 begin the next that the vendor counts together, or refuse some
+it would allow.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from market_assets.core import clock
+from market_assets.core.settings import RateBudget
+from resources.http.errors import BudgetExhausted
+from resources.http.state import VendorState, instant
+
+#: a window at least this long is refused, not waited for
+_LONG_S = 3600
+
+
+@dataclass(frozen=True)
+class Window:
+    """So many requests in so many seconds, counted from a multiple of that length since 1970."""
+
+    name: str
+    seconds: int
+    limit: int
+
+    def start(self, at: datetime) -> int:
+        """Start of the window that `at` lies in, seconds since 1970."""
+        return int(at.timestamp()) // self.seconds * self.seconds
+
+
+@dataclass(frozen=True)
+class WindowUse:
+    """How much of a window is used now."""
+
+    name: str
+    used: int
+    limit: int
+    resets_at: datetime
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The windows of one key. Without windows everything passes."""
+
+    vendor: str
+    key: str
+    windows: tuple[Window, ...]
+    state: VendorState
+    wait_s: float
+    now: Callable[[], datetime] = clock.now
+
+    @classmethod
+    def of(
+        cls,
+        vendor: str,
+        key: str,
+        rates: RateBudget,
+        state: VendorState,
+        *,
+        wait_s: float,
+        now: Callable[[], datetime] = clock.now,
+    ) -> Self:
+        """The budget of `key` by the rates of the settings; a rate of 0 is no window."""
+        windows = (
+            Window("second", 1, rates.per_second),
+            Window("minute", 60, rates.per_minute),
+            Window("day", 86_400, rates.per_day),
+        )
+        return cls(vendor, key, tuple(window for window in windows if window.limit), state, wait_s, now)
+
+    def reserve(self, sleep: Callable[[float], None], cost: int = 1) -> float:
+        """Take `cost` requests from every window, waiting for the next second or minute if need be.
+
+        Returns the seconds waited. Raises BudgetExhausted where a long window is spent, or a short
+        one does not come within `wait_s`.
+        """
+        waited = 0.0
+        while (short := self._take(cost)) is not None:
+            pause = max(0.0, (short.resets_at - self.now()).total_seconds()) + 0.001
+            length = next(window.seconds for window in self.windows if window.name == short.name)
+            if length >= _LONG_S or waited + pause > self.wait_s:
+                raise BudgetExhausted(
+                    self.vendor,
+                    f"budget of this {short.name} is spent ({short.used}/{short.limit} requests)",
+                    retry_at=short.resets_at,
+                    advice=f"It resets at {short.resets_at:%Y-%m-%d %H:%M:%SZ}; or raise {self.vendor}.budget",
+                )
+            sleep(pause)
+            waited += pause
+        return waited
+
+    def use(self) -> list[WindowUse]:
+        """How much of each window is used now."""
+        at = self.now()
+        counted = {
+            name: (start, used)
+            for name, start, used in self.state.rows(
+                "SELECT window, window_start, used FROM budget_use WHERE key = ?", self.key
+            )
+        }
+        return [
+            self._use(window, at, used if start == window.start(at) else 0)
+            for window in self.windows
+            for start, used in [counted.get(window.name, (0, 0))]
+        ]
+
+    def _take(self, cost: int) -> WindowUse | None:
+        if not self.windows:
+            return None
+        with self.state.transaction() as db:
+            # read inside the lock: two processes agree on the window they count in
+            at = self.now()
+            uses = [self._use(window, at, self._used(db, window, at)) for window in self.windows]
+            short = [use for use in uses if use.used + cost > use.limit]
+            if short:
+                return max(short, key=lambda use: use.resets_at)
+            db.executemany(
+                "INSERT OR REPLACE INTO budget_use (key, window, window_start, used) VALUES (?, ?, ?, ?)",
+                [
+                    (self.key, window.name, window.start(at), use.used + cost)
+                    for window, use in zip(self.windows, uses, strict=True)
+                ],
+            )
+        return None
+
+    def _used(self, db: sqlite3.Connection, window: Window, at: datetime) -> int:
+        found = db.execute(
+            "SELECT used FROM budget_use WHERE key = ? AND window = ? AND window_start = ?",
+            (self.key, window.name, window.start(at)),
+        ).fetchone()
+        return found[0] if found else 0
+
+    def _use(self, window: Window, at: datetime, used: int) -> WindowUse:
+        resets_at = instant(window.start(at) + window.seconds)
+        return WindowUse(window.name, used, window.limit, resets_at)

@@ -1,0 +1,220 @@
+"""What all processes know about the vendors: one SQLite file, `<home>/state/vendors.sqlite`.
+
+Tables: `source_state` (breakers), `budget_use`, `entitlements`, `recent_calls` and `call_totals`,
+`raw_responses`. Writers take the write lock first (BEGIN IMMEDIATE), so what a transaction reads is
+still true when it writes. Instants are seconds since 1970 (UTC). The file is made on first use.
+"""
+
+import math
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS source_state (
+  source TEXT PRIMARY KEY, state TEXT NOT NULL DEFAULT 'closed',
+  consecutive_failures INTEGER NOT NULL DEFAULT 0, consecutive_successes INTEGER NOT NULL DEFAULT 0,
+  opened_at REAL, probe_lease_until REAL, blocked_until REAL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS budget_use (
+  key TEXT NOT NULL, window TEXT NOT NULL, window_start INTEGER NOT NULL, used INTEGER NOT NULL,
+  PRIMARY KEY (key, window)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entitlements (
+  source TEXT NOT NULL, symbol TEXT NOT NULL, until REAL NOT NULL, starts_by TEXT NOT NULL,
+  PRIMARY KEY (source, symbol)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS call_totals (
+  source TEXT NOT NULL, outcome TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (source, outcome)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recent_calls (
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, at REAL NOT NULL, outcome TEXT NOT NULL, latency_ms REAL
+);
+CREATE INDEX IF NOT EXISTS recent_calls_of_source ON recent_calls (source, id);
+CREATE TABLE IF NOT EXISTS raw_responses (
+  id INTEGER PRIMARY KEY, vendor TEXT NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL,
+  status INTEGER NOT NULL, received_at REAL NOT NULL, bytes INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS raw_responses_by_time ON raw_responses (received_at);
+"""
+_BUSY_S = 30.0
+_KEPT_CALLS = 10_000
+_PRUNE_EVERY = 100
+#: requests that latencies are taken over
+_RECENT = 1000
+#: nothing was sent, so nothing succeeded or failed at the vendor
+_NOT_SENT = ("circuit_open", "blocked", "budget", "missing_key")
+
+
+@dataclass(frozen=True)
+class CallStats:
+    """Requests of one source since the file was made; latency over the newest 1,000."""
+
+    source: str
+    total_calls: int
+    #: answered and readable, of those that were sent; null before the first
+    success_rate: float | None
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    outcomes: dict[str, int]
+    last_success_at: datetime | None
+
+
+class VendorState:
+    """The shared file. One connection per thread; safe to use from many processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+
+    @classmethod
+    def of(cls, home: Path) -> "VendorState":
+        """The state of a home."""
+        return cls(home / "state" / "vendors.sqlite")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction that holds the write lock from its first statement; rolled back on error."""
+        db = self._connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a read-only query."""
+        return self._connection().execute(query, values).fetchall()
+
+    def refuse(self, source: str, symbol: str, start: date, until: datetime) -> None:
+        """Note that `source` refuses windows of `symbol` that start on or before `start`, up to `until`."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO entitlements (source, symbol, until, starts_by) VALUES (?, ?, ?, ?)",
+                (source, symbol, until.timestamp(), start.isoformat()),
+            )
+
+    def refused_until(self, source: str, symbol: str, start: date, at: datetime) -> datetime | None:
+        """Until when `source` need not be asked for `symbol` from `start` on; None where it may be."""
+        found = self.rows(
+            "SELECT until FROM entitlements WHERE source = ? AND symbol = ? AND until > ? AND starts_by >= ?",
+            source,
+            symbol,
+            at.timestamp(),
+            start.isoformat(),
+        )
+        return instant(found[0][0]) if found else None
+
+    def record_call(self, source: str, outcome: str, at: datetime, latency_ms: float | None = None) -> None:
+        """Count one request (or one that was not sent) by its outcome."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO call_totals VALUES (?, ?, 1) "
+                "ON CONFLICT (source, outcome) DO UPDATE SET count = count + 1",
+                (source, outcome),
+            )
+            inserted = db.execute(
+                "INSERT INTO recent_calls (source, at, outcome, latency_ms) VALUES (?, ?, ?, ?)",
+                (source, at.timestamp(), outcome, latency_ms),
+            ).lastrowid
+            if inserted and inserted % _PRUNE_EVERY == 0:
+                db.execute("DELETE FROM recent_calls WHERE id <= ?", (inserted - _KEPT_CALLS,))
+
+    def call_stats(self, source: str) -> CallStats:
+        """What became of the requests to `source`. Percentiles are the nearest rank."""
+        outcomes = dict(self.rows("SELECT outcome, count FROM call_totals WHERE source = ?", source))
+        sent = sum(count for outcome, count in outcomes.items() if outcome not in _NOT_SENT)
+        latencies = sorted(
+            row[0]
+            for row in self.rows(
+                "SELECT latency_ms FROM recent_calls WHERE source = ? AND latency_ms IS NOT NULL "
+                "ORDER BY id DESC LIMIT ?",
+                source,
+                _RECENT,
+            )
+        )
+        newest = self.rows("SELECT max(at) FROM recent_calls WHERE source = ? AND outcome = 'ok'", source)[0][0]
+        return CallStats(
+            source=source,
+            total_calls=sent,
+            success_rate=outcomes.get("ok", 0) / sent if sent else None,
+            latency_p50_ms=_nearest_rank(latencies, 0.50),
+            latency_p95_ms=_nearest_rank(latencies, 0.95),
+            outcomes=outcomes,
+            last_success_at=instant(newest) if newest is not None else None,
+        )
+
+    def error_share(self, source: str, since: datetime) -> float | None:
+        """Share of the requests sent since then that failed; None where none was sent."""
+        outcomes = [
+            row[0]
+            for row in self.rows(
+                "SELECT outcome FROM recent_calls WHERE source = ? AND at >= ?", source, since.timestamp()
+            )
+            if row[0] not in _NOT_SENT
+        ]
+        return sum(outcome != "ok" for outcome in outcomes) / len(outcomes) if outcomes else None
+
+    def close(self) -> None:
+        """Close this thread's connection. The next use opens another."""
+        if (opened := getattr(self._local, "opened", None)) is not None:
+            opened[1].close()
+            self._local.opened = None
+
+    def _connection(self) -> sqlite3.Connection:
+        opened = getattr(self._local, "opened", None)
+        # a connection must not cross a fork
+        if opened is None or opened[0] != os.getpid():
+            # kept, not closed: SQLite forbids closing a parent's connection in the child
+            self._local.inherited = opened
+            opened = self._local.opened = (os.getpid(), self._open())
+        connection: sqlite3.Connection = opened[1]
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        give_up = time.monotonic() + _BUSY_S
+        while True:
+            db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            try:
+                # switching to WAL does not wait for other openers, whatever the busy timeout
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                if db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0] < _SCHEMA.count(
+                    "CREATE TABLE"
+                ):
+                    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            except sqlite3.OperationalError as busy:
+                db.close()
+                if "locked" not in str(busy) or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.02)
+            else:
+                return db
+
+
+def fingerprint(vendor: str, key: str | None) -> str:
+    """A name for a vendor's key that does not tell the key."""
+    if not key:
+        return vendor
+    from hashlib import sha256
+
+    return f"{vendor}:{sha256(f'{vendor}/{key}'.encode()).hexdigest()[:12]}"
+
+
+def instant(seconds: float) -> datetime:
+    """Seconds since 1970 as tz-aware UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _nearest_rank(ordered: list[float], share: float) -> float | None:
+    return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None

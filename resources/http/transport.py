@@ -1,0 +1,62 @@
+"""What passes between the layers of the stack: a request down, a reply up."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from market_assets.core import clock
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. `value` is what the vendor's reader made of the body."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    received_at: datetime
+    #: requests made for it, retries included
+    requests: int = 1
+    #: SHA-256 of the stored body
+    digest: str = ""
+    value: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call. `url` and `headers` may hold the key: neither is ever shown."""
+
+    url: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    #: path without query, as messages show it
+    endpoint: str
+    #: what it is for, as messages show it: symbol and dates
+    context: str
+    #: reads a reply, or raises a VendorError saying what is wrong with it
+    read: Callable[[Reply], Any] = field(repr=False)
+    #: most requests for this call
+    attempts: int
+    #: time for the next request, in seconds
+    timeout_s: float
+
+
+class Transport(Protocol):
+    """One layer: sends a request, gives the reply or raises a VendorError."""
+
+    def send(self, request: Request) -> Reply:
+        """Send `request` by way of the layers below."""
+        ...
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Time as the stack sees it; tests put their own in its place."""
+
+    now: Callable[[], datetime] = clock.now
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    #: factor on each back-off wait
+    jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2)

@@ -1,0 +1,99 @@
+"""The sandbox as a server: vendors' routes, and `/_sandbox` to steer and inspect it."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Body, FastAPI, HTTPException
+
+from market_assets.core import clock
+from resources.sandbox import polygon, sessions, yahoo
+from resources.sandbox.backend import Backend
+from resources.sandbox.desk import Desk, Ledger, entries
+from resources.sandbox.faults import Faults, UnknownFault, from_json
+
+
+def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[], datetime] = clock.now) -> FastAPI:
+    """The application over a backend.
+
+    `faults` are specs of `resources.sandbox.faults`, `now` is the market's clock. Raises UnknownFault.
+    """
+    desk = Desk(backend, Faults(faults), now)
+    asked: Counter[tuple[str, str, int]] = Counter()
+    app = FastAPI(title="market-assets sandbox", openapi_url="/_sandbox/openapi.json", docs_url="/_sandbox/docs")
+    app.include_router(polygon.router(desk))
+    app.include_router(yahoo.router(desk))
+    app.add_middleware(Ledger, asked=asked)
+
+    @app.get("/_sandbox/health")
+    async def health() -> dict[str, Any]:
+        """Which backend serves, and what its clock says."""
+        return {
+            "status": "ok",
+            "backend": backend.kind,
+            "now": now().isoformat(),
+            "instruments": len(backend.instruments()),
+        }
+
+    @app.get("/_sandbox/faults")
+    async def active_faults() -> list[dict[str, object]]:
+        """The faults in force."""
+        return [fault.describe() for fault in desk.faults.active]
+
+    @app.post("/_sandbox/faults")
+    async def add_faults(body: dict[str, Any] = Body()) -> list[dict[str, object]]:  # noqa: B008
+        """Put `{"spec"}`, `{"specs"}` or `{"vendor", "fault", options}` in force; 422 for an unknown one."""
+        try:
+            desk.faults.add(from_json(body))
+        except UnknownFault as unknown:
+            raise HTTPException(422, str(unknown)) from None
+        return [fault.describe() for fault in desk.faults.active]
+
+    @app.delete("/_sandbox/faults")
+    async def end_faults() -> list[dict[str, object]]:
+        """End every fault."""
+        desk.faults.clear()
+        return []
+
+    @app.get("/_sandbox/ledger")
+    async def ledger() -> list[dict[str, Any]]:
+        """What was asked: vendor, path, status, count."""
+        return entries(asked)
+
+    @app.delete("/_sandbox/ledger")
+    async def empty_ledger() -> list[dict[str, Any]]:
+        """Forget what was asked."""
+        asked.clear()
+        return []
+
+    return app
+
+
+def backend_for(seed: int | None = None, replay: Path | None = None) -> Backend:
+    """Recorded tables where a directory is given, else the simulated market."""
+    if replay is not None:
+        from resources.sandbox.replay import ReplayBackend
+
+        return ReplayBackend(replay)
+    from resources.sandbox.synthetic import DEFAULT_SEED, SyntheticBackend
+
+    return SyntheticBackend(DEFAULT_SEED if seed is None else seed)
+
+
+def run(
+    port: int,
+    host: str = "127.0.0.1",
+    seed: int | None = None,
+    replay: Path | None = None,
+    faults: Sequence[str] = (),
+) -> None:
+    """Serve until interrupted. Raises UnknownFault, and NoRecording for an unusable `replay`."""
+    import uvicorn
+
+    app = create_app(backend_for(seed, replay), faults=faults)
+    # the exchange calendar takes a second to read: it is read while the server already answers health
+    threading.Thread(target=sessions.days, args=("XNYS", clock.today()), daemon=True).start()
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)

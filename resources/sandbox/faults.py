@@ -1,0 +1,184 @@
+"""Faults that a vendor can be told to have: what they are called, when they strike.
+
+A fault is written `vendor:kind[:option=value]*`, for example `polygon:429:retry_after=2:times=3`.
+What a kind does to an answer is in `desk.py` (whole answers) and `fault_rows.py` (rows).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from market_assets.core.errors import MarketAssetsError, near
+
+VENDORS = ("polygon", "yahoo")
+
+#: kind -> (what it does, options of its own)
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "timeout": ("answers only after `seconds` (30)", ("seconds",)),
+    "truncated": ("cuts the body in half", ()),
+    "disconnect": ("closes the connection in the middle of the body", ()),
+    "not_json": ("sends an HTML page with status 200", ()),
+    "nulls": ("sets every tenth row's prices, or those of `dates`, to null", ("dates",)),
+    "duplicates": ("repeats every tenth row, or those of `dates`", ("dates",)),
+    "out_of_order": ("sends the rows in another order", ()),
+    "missing_rows": ("leaves out every tenth row, or those of `dates`", ("dates",)),
+    "extra_rows": ("adds a row on each of `dates`", ("dates",)),
+    "wrong_symbol": ("names another symbol in the body", ()),
+    "correction": ("multiplies the close of `date` by `factor` (1.01)", ("date", "factor")),
+    "clip": ("silently starts in the middle of the window", ()),
+    "missing_actions": ("leaves out all splits and dividends, or those of `dates`", ("dates",)),
+}
+_STATUS = "400..599"
+_COMMON = ("symbol", "match", "times", "rate")
+_NEEDED = {"extra_rows": "dates", "correction": "date"}
+
+
+class UnknownFault(MarketAssetsError, ValueError):
+    """A fault that cannot be read; the message lists what is known."""
+
+
+@dataclass
+class Fault:
+    """One fault, and how often it struck."""
+
+    vendor: str
+    #: an HTTP status, or a key of KINDS
+    kind: str
+    #: only requests for this symbol (house symbol or the vendor's id)
+    symbol: str | None = None
+    #: only requests whose path contains this
+    match: str = ""
+    #: strikes at most so often; None is without end
+    times: int | None = None
+    #: share of requests it strikes, evenly spread and the same in every run
+    rate: float = 1.0
+    retry_after: float | None = None
+    seconds: float = 30.0
+    factor: float = 1.01
+    dates: tuple[date, ...] = ()
+    seen: int = field(default=0, compare=False)
+    struck: int = field(default=0, compare=False)
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status it answers with, for faults that are one."""
+        return int(self.kind) if self.kind.isdigit() else None
+
+    def concerns(self, vendor: str, path: str, names: Sequence[str]) -> bool:
+        """Whether it may strike this request; `names` are those of the symbol asked for, if one was."""
+        if self.vendor != vendor or self.match not in path:
+            return False
+        return self.symbol is None or not names or self.symbol in names
+
+    def strikes(self) -> bool:
+        """Count a request, and say whether this one is struck."""
+        self.seen += 1
+        due = int(self.seen * self.rate) > int((self.seen - 1) * self.rate)
+        if not due or (self.times is not None and self.struck >= self.times):
+            return False
+        self.struck += 1
+        return True
+
+    def describe(self) -> dict[str, object]:
+        """What the API shows of it."""
+        options = {"symbol": self.symbol, "match": self.match or None, "times": self.times, "rate": self.rate}
+        return {"vendor": self.vendor, "fault": self.kind, **options, "seen": self.seen, "struck": self.struck}
+
+
+def parse(spec: str) -> Fault:
+    """Read `vendor:kind[:option=value]*`. Raises UnknownFault."""
+    vendor, _, rest = spec.partition(":")
+    kind, *pairs = rest.split(":")
+    options: dict[str, str] = {}
+    for pair in pairs:
+        # an option's value may hold colons itself (I:VIX): a piece without `=` belongs to the one before
+        if "=" in pair:
+            name, _, value = pair.partition("=")
+            options[name] = value
+        elif options:
+            last = next(reversed(options))
+            options[last] += f":{pair}"
+        else:
+            raise UnknownFault(f"{pair!r} in {spec!r} is no option; write it as name=value")
+    return build(vendor, kind, options)
+
+
+def from_json(body: Mapping[str, object]) -> list[Fault]:
+    """Read `{"spec": "..."}`, `{"specs": [...]}` or `{"vendor", "fault", options...}`. Raises UnknownFault."""
+    specs = body.get("specs", [body["spec"]] if "spec" in body else None)
+    if isinstance(specs, list):
+        return [parse(str(spec)) for spec in specs]
+    if "vendor" not in body or "fault" not in body:
+        raise UnknownFault(f'a fault is {{"spec": "vendor:kind"}} or {{"vendor", "fault", options}}; {known()}')
+    options = {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in body.items()
+        if name not in {"vendor", "fault"}
+    }
+    return [build(str(body["vendor"]), str(body["fault"]), options)]
+
+
+def build(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
+    """A fault from its parts, all as text. Raises UnknownFault."""
+    if vendor not in VENDORS:
+        raise UnknownFault(f"no vendor {vendor!r} in the sandbox; {known()}")
+    is_status = re.fullmatch(r"[45]\d\d", kind) is not None
+    if not is_status and kind not in KINDS:
+        hint = near(kind, KINDS)
+        raise UnknownFault(f"no fault {kind!r}{f' (did you mean {hint[0]}?)' if hint else ''}; {known()}")
+    own = ("retry_after",) if is_status else KINDS[kind][1]
+    surplus = sorted(set(options) - {*own, *_COMMON})
+    if surplus:
+        raise UnknownFault(f"{kind} takes the options {', '.join((*own, *_COMMON))}, not {', '.join(surplus)}")
+    if kind in _NEEDED and _NEEDED[kind] not in options:
+        raise UnknownFault(f"{kind} needs {_NEEDED[kind]}=YYYY-MM-DD")
+    try:
+        return _fault(vendor, kind, options)
+    except ValueError as wrong:
+        raise UnknownFault(f"an option of {vendor}:{kind} cannot be read: {wrong}") from None
+
+
+def known() -> str:
+    """One line naming every vendor, kind and option."""
+    kinds = ", ".join(f"{kind} ({', '.join(own)})" if own else kind for kind, (_, own) in KINDS.items())
+    vendors, common = ", ".join(VENDORS), ", ".join(_COMMON)
+    return f"vendors: {vendors}; faults: {_STATUS} (retry_after), {kinds}; options of all: {common}"
+
+
+class Faults:
+    """The faults in force."""
+
+    def __init__(self, specs: Sequence[str] = ()) -> None:
+        self.active = [parse(spec) for spec in specs]
+
+    def add(self, faults: Sequence[Fault]) -> None:
+        """Put more faults in force."""
+        self.active.extend(faults)
+
+    def clear(self) -> None:
+        """End every fault."""
+        self.active.clear()
+
+    def take(self, vendor: str, path: str, names: Sequence[str]) -> list[Fault]:
+        """The faults that strike this request; each one counts it."""
+        return [fault for fault in self.active if fault.concerns(vendor, path, names) and fault.strikes()]
+
+
+def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
+    dates = options.get("dates", options.get("date", ""))
+    fault = Fault(
+        vendor=vendor,
+        kind=kind,
+        symbol=options.get("symbol"),
+        match=options.get("match", ""),
+        times=int(options["times"]) if "times" in options else None,
+        rate=float(options.get("rate", 1)),
+        retry_after=float(options["retry_after"]) if "retry_after" in options else None,
+        seconds=float(options.get("seconds", 30)),
+        factor=float(options.get("factor", 1.01)),
+        dates=tuple(date.fromisoformat(day) for day in dates.split(",") if day),
+    )
+    if not 0 < fault.rate <= 1:
+        raise ValueError(f"rate is above 0 and at most 1, not {fault.rate}")
+    return fault

@@ -1,0 +1,59 @@
+"""What an API key of the sandbox may do. Keys are made up by the caller; their prefixes say the plan.
+
+`bad-key` and no key are unknown, any other key is served. `delayed-...` marks answers as delayed,
+`plan2y-...` has two years of history, `limited-5-...` has five requests a minute; prefixes add up.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+UNKNOWN = ("", "bad-key")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a key may do."""
+
+    delayed: bool = False
+    years: int | None = None
+    per_minute: int | None = None
+
+    @classmethod
+    def of(cls, key: str) -> "Plan":
+        """Read the prefixes of a key."""
+        delayed, years, per_minute = False, None, None
+        words = key.split("-")
+        while words:
+            word = words.pop(0)
+            if word == "delayed":
+                delayed = True
+            elif word == "plan2y":
+                years = 2
+            elif word == "limited" and words and words[0].isdigit():
+                per_minute = int(words.pop(0))
+            else:
+                break
+        return cls(delayed, years, per_minute)
+
+    def earliest(self, at: datetime) -> date:
+        """The first day of the plan's history."""
+        return date.min if self.years is None else at.date() - timedelta(days=365 * self.years)
+
+
+class Budget:
+    """Requests of each key in the current minute.
+
+    Windows are wall-clock minutes, also where the sandbox's own clock stands still.
+    """
+
+    def __init__(self, at: datetime) -> None:
+        self._offset = at.timestamp() - time.monotonic()
+        self._spent: Counter[tuple[str, int]] = Counter()
+
+    def spend(self, key: str, per_minute: int | None) -> bool:
+        """Count a request; whether the budget allowed it."""
+        window = (key, int((time.monotonic() + self._offset) // 60))
+        self._spent[window] += 1
+        return per_minute is None or self._spent[window] <= per_minute

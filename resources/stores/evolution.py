@@ -1,0 +1,67 @@
+"""How stored columns and declared columns may differ: the declaration may have gained some."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from market_assets.core.contracts import Contract
+from resources.stores.errors import SchemaMismatch
+
+_WAY_OUT = "Declare it as before, or give the table a new name and materialise that"
+
+
+def type_name(dtype: pl.DataType | type[pl.DataType]) -> str:
+    """A type as text that does not depend on how Polars prints it: `Datetime[us,UTC]`."""
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime[{dtype.time_unit},{dtype.time_zone or ''}]"
+    if isinstance(dtype, pl.List):
+        return f"List[{type_name(dtype.inner)}]"
+    return dtype.base_type().__name__
+
+
+def column_types(schema: Mapping[str, pl.DataType] | pl.Schema) -> dict[str, str]:
+    """Column -> type name."""
+    return {name: type_name(dtype) for name, dtype in schema.items()}
+
+
+def added_columns(contract: Contract, stored: Mapping[str, str], where: str) -> list[str]:
+    """The declared columns that `stored` (column -> type name) lacks.
+
+    Raises SchemaMismatch where a stored column is declared no more, or with another type.
+    """
+    declared = column_types(contract.schema)
+    for name, kind in stored.items():
+        if name not in declared:
+            raise SchemaMismatch(
+                f"{contract.name} must keep every column it has stored: {name} ({kind} in {where}) is not declared "
+                f"(declared type: none). {_WAY_OUT}."
+            )
+        if declared[name] != kind:
+            raise SchemaMismatch(
+                f"{contract.name}.{name} must keep its type: it is {kind} in {where} and declared {declared[name]}. "
+                f"{_WAY_OUT}."
+            )
+    return [name for name in declared if name not in stored]
+
+
+def check_filled(contract: Contract, added: list[str], rows: int, where: str) -> None:
+    """Raise SchemaMismatch where stored rows have no value for an added column that needs one."""
+    required = [name for name in added if not contract.columns[name].nullable]
+    if rows and required:
+        raise SchemaMismatch(
+            f"{contract.name} declares {', '.join(required)} as never null, and the {rows} rows of {where} were "
+            f"stored before it existed. Materialise that partition again, or declare the column nullable."
+        )
+
+
+def as_declared(contract: Contract, stored: pl.DataFrame, where: str) -> pl.DataFrame:
+    """Stored rows with the declared columns: added ones are null.
+
+    Raises SchemaMismatch for a dropped or retyped column, and for an added one that may not be null.
+    """
+    if stored.schema == contract.schema:
+        return stored
+    added = added_columns(contract, column_types(stored.schema), where)
+    check_filled(contract, added, stored.height, where)
+    nulls = [pl.lit(None, dtype=contract.schema[name]).alias(name) for name in added]
+    return stored.with_columns(nulls).select(list(contract.columns))

@@ -1,0 +1,107 @@
+"""Reading the lake: which files hold the asked rows, and what is left to filter in each."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from market_assets.core.contracts import Contract
+from resources.stores.evolution import as_declared
+from resources.stores.lake_files import Decoded, decode, manifest_of
+from resources.stores.lake_versions import LakeVersions
+from resources.stores.names import SUFFIX, is_partition_file, quoted, unquoted
+from resources.stores.request import Request
+
+
+@dataclass(frozen=True)
+class LakeReader:
+    """Reads partitions of one lake. Takes no lock: published files do not change."""
+
+    lake: Path
+    versions: LakeVersions
+
+    def read(self, asked: Request) -> pl.DataFrame:
+        """The asked rows and columns, sorted by the key."""
+        contract = asked.contract
+        parts = [(found, self._asked_rows(asked, found)) for found in self._found(asked, keep=True)]
+        parts = [(found, rows) for found, rows in parts if rows.height]
+        if not parts:
+            return contract.empty().select(asked.columns)
+        rows = pl.concat([rows for _, rows in parts]) if len(parts) > 1 else parts[0][1]
+        if not _in_order([found for found, _ in parts]):
+            rows = rows.sort(list(contract.key), maintain_order=True)
+        return rows if rows.columns == asked.columns else rows.select(asked.columns)
+
+    def frames(self, asked: Request, *, keep: bool) -> Iterator[pl.DataFrame]:
+        """The asked rows, partition by partition."""
+        for found in self._found(asked, keep=keep):
+            yield self._asked_rows(asked, found).select(asked.columns)
+
+    def listed(self, contract: Contract) -> list[str]:
+        """The partitions stored now, sorted."""
+        folder = self.lake / contract.name
+        if not folder.is_dir():
+            return []
+        return sorted(unquoted(name.removesuffix(SUFFIX)) for name in os.listdir(folder) if is_partition_file(name))
+
+    def partitions(self, asked: Request) -> list[str]:
+        """The partitions stored at `as_of`."""
+        listed = self.listed(asked.contract)
+        return listed if asked.as_of is None else [name for name in listed if self._path(asked, name) is not None]
+
+    def _found(self, asked: Request, *, keep: bool) -> Iterator[Decoded]:
+        names = asked.candidates()
+        if names is None:
+            names = [name for name in self.listed(asked.contract) if asked.admits(name)]
+        for name in names:
+            found = self._decoded(asked, name, keep=keep)
+            if found is not None:
+                yield found
+
+    def _decoded(self, asked: Request, partition: str, *, keep: bool) -> Decoded | None:
+        path = self._path(asked, partition)
+        if path is None:
+            return None
+        found = decode(path, asked.contract.key, self._needed(asked), keep=keep)
+        if found is None or asked.as_of is None or found.manifest.published_at <= asked.as_of:
+            return found
+        # replaced between the two looks: the version of that time has just been kept
+        older = self.versions.at(found.manifest, asked.as_of)
+        return None if older is None else decode(str(older), asked.contract.key, self._needed(asked), keep=keep)
+
+    def _path(self, asked: Request, partition: str) -> str | None:
+        path = f"{self.lake}/{asked.contract.name}/{quoted(partition)}{SUFFIX}"
+        if asked.as_of is None:
+            return path
+        current = manifest_of(path)
+        if current is None:
+            return None
+        if current.published_at <= asked.as_of:
+            return path
+        older = self.versions.at(current, asked.as_of)
+        return None if older is None else str(older)
+
+    def _asked_rows(self, asked: Request, found: Decoded) -> pl.DataFrame:
+        manifest = found.manifest
+        rows = found.frame
+        if rows.schema != asked.contract.schema:
+            rows = self._declared(asked, found)
+        left = asked.remaining(manifest.min_time, manifest.max_time)
+        return rows if left is None else rows.filter(left)
+
+    def _declared(self, asked: Request, found: Decoded) -> pl.DataFrame:
+        where = f"partition {found.manifest.partition}"
+        return as_declared(asked.contract, found.frame, where)
+
+    def _needed(self, asked: Request) -> list[str] | None:
+        return None
+
+
+def _in_order(found: list[Decoded]) -> bool:
+    """Whether the partitions, each sorted by the key, follow one another by the key."""
+    for before, after in zip(found, found[1:], strict=False):
+        if before.last_key is None or after.first_key is None or before.last_key > after.first_key:
+            return False
+    return True

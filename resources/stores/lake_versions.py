@@ -1,0 +1,76 @@
+"""Superseded partition files: kept as hard links named by their publication, pruned by policy."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from market_assets.core.contracts import Contract
+from resources.stores.errors import VersionPruned
+from resources.stores.lake_files import manifest_of
+from resources.stores.names import SUFFIX, quoted, stamp, unquoted, unstamped
+from resources.stores.protocol import Manifest
+
+
+class LakeVersions:
+    """`<home>/versions/<table>/<partition>/<published_at>.parquet`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def keep(self, current: Path, manifest: Manifest) -> None:
+        """Link the current file under its publication time, before it is replaced."""
+        folder = self._folder(manifest.table, manifest.partition)
+        folder.mkdir(parents=True, exist_ok=True)
+        link = folder / f"{stamp(manifest.published_at)}{SUFFIX}"
+        if not link.exists():  # a writer killed between link and replacement has left it there
+            os.link(current, link)
+
+    def published(self, table: str, partition: str) -> list[tuple[datetime, Path]]:
+        """Publication time and file of every kept version, oldest first."""
+        folder = self._folder(table, partition)
+        if not folder.is_dir():
+            return []
+        names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
+        return [(unstamped(name.removesuffix(SUFFIX)), folder / name) for name in names]
+
+    def at(self, current: Manifest, then: datetime) -> Path | None:
+        """The file that was current at `then`, where that is not the current one.
+
+        None where the partition was first published later. Raises VersionPruned where it was not,
+        and the version of that time is gone.
+        """
+        if current.first_published_at > then:
+            return None
+        known = [path for published, path in self.published(current.table, current.partition) if published <= then]
+        if known:
+            return known[-1]
+        raise VersionPruned(
+            f"{current.table} {current.partition} was first published {current.first_published_at.isoformat()}, but "
+            f"its version as of {then.isoformat()} is no longer kept (retention.versions, retention.versions_days)."
+        )
+
+    def manifests(self, table: str, partition: str) -> list[Manifest]:
+        """The manifests of the kept versions, oldest first."""
+        found = (manifest_of(str(path)) for _, path in self.published(table, partition))
+        return [manifest for manifest in found if manifest is not None]
+
+    def prune(self, current: Manifest, *, keep: int, days: int, now: datetime) -> int:
+        """Remove versions beyond the last `keep` that were replaced more than `days` ago."""
+        history = self.published(current.table, current.partition)
+        replaced_at = [published for published, _ in history[1:]] + [current.published_at]
+        removed = 0
+        for (published, path), replaced in list(zip(history, replaced_at, strict=True))[: max(len(history) - keep, 0)]:
+            if published < current.published_at and replaced < now - timedelta(days=days):
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def partitions(self, contract: Contract) -> Iterator[str]:
+        """The partitions that have a history."""
+        folder = self._root / contract.name
+        if folder.is_dir():
+            yield from sorted(unquoted(name) for name in os.listdir(folder))
+
+    def _folder(self, table: str, partition: str) -> Path:
+        return self._root / table / quoted(partition)
