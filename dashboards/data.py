@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import polars as pl
+from market_assets.values import load_asset_value
 
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import NotMaterialised, UnknownName
@@ -23,7 +24,6 @@ from market_assets.equities.universe import universe
 from market_assets.settings import Settings
 from market_assets.tables import TABLES
 from market_assets.tables import contract as contract_of
-from market_assets.values import load_asset_value
 from resources.stores import open_store
 from resources.stores.protocol import Manifest, PartitionStore
 
@@ -103,9 +103,7 @@ class PublishedData:
             if asked in self._frames:
                 self._frames.move_to_end(asked)
                 return self._frames[asked]
-        frame = load_asset_value(
-            name, start=start, end=end, columns=columns, where=where, as_of=as_of, adjust=adjust
-        )
+        frame = load_asset_value(name, start=start, end=end, columns=columns, where=where, as_of=as_of, adjust=adjust)
         with self._lock:
             self._frames[asked] = frame
             while len(self._frames) > _FRAMES_KEPT:

@@ -5,7 +5,6 @@ and are merged here to the number of candles the viewport can show.
 """
 
 from datetime import date, timedelta
-from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -63,7 +62,8 @@ def symbol_figure(
     _flags(figure, shown, theme)
     _gaps(figure, gaps, theme)
     if "difference" in rows:
-        _difference(figure, differences, theme, rows["difference"], thresholds, most)
+        kept = downsample.line(differences, "rel_diff", most * 2)
+        _difference(figure, kept, theme, rows["difference"], thresholds)
     _axes(figure, shown, theme, rows, log=log, every_day=every_day)
     return figure
 
@@ -87,9 +87,7 @@ def _candles(figure: go.Figure, bars: pl.DataFrame, theme: Theme) -> None:
 
 
 def _span_notes(bars: pl.DataFrame) -> list[str]:
-    return [
-        "" if n == 1 else f"{n} sessions to {last}" for n, last in zip(bars["n"], bars["last"], strict=True)
-    ]
+    return ["" if n == 1 else f"{n} sessions to {last}" for n, last in zip(bars["n"], bars["last"], strict=True)]
 
 
 def _volume(figure: go.Figure, bars: pl.DataFrame, theme: Theme, row: int) -> None:
@@ -223,10 +221,7 @@ def _gaps(figure: go.Figure, gaps: pl.DataFrame, theme: Theme) -> None:
     )
 
 
-def _difference(
-    figure: go.Figure, differences: pl.DataFrame, theme: Theme, row: int, thresholds: tuple[float, float], most: int
-) -> None:
-    kept = downsample.line(differences, "rel_diff", most * 2)
+def _difference(figure: go.Figure, kept: pl.DataFrame, theme: Theme, row: int, thresholds: tuple[float, float]) -> None:
     colours = {"ok": theme.good, "investigate": theme.warn}
     figure.add_trace(
         go.Bar(
@@ -306,65 +301,3 @@ def empty_figure(theme: Theme) -> go.Figure:
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return figure
-
-
-def coverage_figure(cells: pl.DataFrame, theme: Theme) -> go.Figure:
-    """Share of expected sessions that are stored, symbol by month.
-
-    `cells`: symbol, month (first day), n_expected, n_stored (null where never fetched), share.
-    Green from 0.95, amber from 0.85, red below, grey where the partition was never fetched.
-    """
-    symbols = cells["symbol"].unique(maintain_order=True).to_list()
-    months = cells["month"].unique().sort().to_list()
-    graded = cells.with_columns(
-        grade=pl.when(pl.col("n_stored").is_null())
-        .then(0)
-        .when(pl.col("share") >= 0.95)
-        .then(3)
-        .when(pl.col("share") >= 0.85)
-        .then(2)
-        .otherwise(1),
-        note=pl.when(pl.col("n_stored").is_null())
-        .then(pl.lit("never fetched"))
-        .otherwise(pl.format("{} of {} sessions", "n_stored", "n_expected")),
-    )
-    known = {(row["symbol"], row["month"]): row for row in graded.iter_rows(named=True)}
-    figure = go.Figure(
-        go.Heatmap(
-            x=months,
-            y=symbols,
-            z=[[_cell(known, symbol, month, "grade") for month in months] for symbol in symbols],
-            customdata=[[_cell(known, symbol, month, "note") for month in months] for symbol in symbols],
-            zmin=0,
-            zmax=3,
-            colorscale=_steps([theme.idle, theme.bad, theme.warn, theme.good]),
-            showscale=False,
-            xgap=1,
-            ygap=2,
-            hoverongaps=False,
-            hovertemplate="%{y} %{x|%b %Y}: %{customdata}<extra></extra>",
-        )
-    )
-    figure.update_layout(**theme.layout(), height=coverage_height(len(symbols)))
-    figure.update_xaxes(**theme.axis(), showgrid=False, fixedrange=True, side="top")
-    figure.update_yaxes(**theme.axis(), showgrid=False, fixedrange=True, autorange="reversed", type="category", dtick=1)
-    return figure
-
-
-def coverage_height(symbols: int) -> int:
-    """Pixels the coverage grid needs, so that every symbol's name has a line of its own."""
-    return 48 + 20 * max(symbols, 2)
-
-
-def _cell(known: dict[tuple[str, date], dict[str, Any]], symbol: str, month: date, field: str) -> Any:
-    row = known.get((symbol, month))
-    return row[field] if row else None
-
-
-def _steps(colours: list[str]) -> list[tuple[float, str]]:
-    edges = [index / len(colours) for index in range(len(colours) + 1)]
-    return [
-        stop
-        for colour, low, high in zip(colours, edges, edges[1:], strict=False)
-        for stop in ((low, colour), (high, colour))
-    ]

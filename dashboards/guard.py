@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.keys import ApiKeys
 from dashboards.rest.errors import error_answer, retry_after
@@ -73,7 +73,7 @@ class RateLimit:
 
 
 class Guard:
-    """ASGI middleware: the key on open binds, then the rate."""
+    """ASGI middleware: the key on open binds, the rate, and an audit row for every write."""
 
     def __init__(self, app: ASGIApp, keys: ApiKeys, limit: RateLimit, *, reads_need_key: bool) -> None:
         self._app, self._keys, self._limit, self._reads_need_key = app, keys, limit, reads_need_key
@@ -83,26 +83,51 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
         key = given_key(Headers(scope=scope))
         name = await run_in_threadpool(self._keys.name_of, key) if key else None
         scope.setdefault("state", {})["api_key_name"] = name
+        refusal = self._refusal(scope, name)
+        if refusal is None and _writes(scope):
+            await self._audited(scope, receive, send)
+        elif refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4401})
+        else:
+            await refusal(scope, receive, send)
+
+    def _refusal(self, scope: Scope, name: str | None) -> ASGIApp | None:
+        path = scope["path"]
         if self._reads_need_key and name is None and path not in _OPEN:
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 4401})
-                return
             detail = "this address needs an API key: send it as X-API-Key, or as the password in the browser's dialog"
-            answer = error_answer(401, "unauthorized", detail, {"WWW-Authenticate": 'Basic realm="market-assets"'})
-            await answer(scope, receive, send)
-            return
-        if path.startswith(_LIMITED):
-            client = name or (scope["client"][0] if scope.get("client") else "unknown")
-            wait = self._limit.wait_s(client)
-            if wait > 0:
-                detail = f"too many requests from this client; come back in {math.ceil(wait)} s"
-                await error_answer(429, "rate_limited", detail, retry_after(wait))(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+            return error_answer(401, "unauthorized", detail, {"WWW-Authenticate": 'Basic realm="market-assets"'})
+        if not path.startswith(_LIMITED) or path in _OPEN:
+            return None
+        wait = self._limit.wait_s(name or (scope["client"][0] if scope.get("client") else "unknown"))
+        if wait == 0:
+            return None
+        detail = f"too many requests from this client; come back in {math.ceil(wait)} s"
+        return error_answer(429, "rate_limited", detail, retry_after(wait))
+
+    async def _audited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            name = scope["state"]["api_key_name"]
+            await run_in_threadpool(self._keys.record, name, scope["method"], scope["path"], status)
+
+
+def _writes(scope: Scope) -> bool:
+    changes = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS")
+    return changes and scope["path"].startswith("/api/")
 
 
 def given_key(headers: Headers) -> str | None:

@@ -88,7 +88,9 @@ def _scheduler(services: Services) -> dict[str, Any]:
         "status": "healthy" if running and all_running else "degraded",
         "running": running,
         "detail": None if running and all_running else "no recent heartbeat; start `dagster dev` or the daemon",
-        "daemons": {daemon.name: {"healthy": daemon.healthy, "last_heartbeat": daemon.last_heartbeat} for daemon in daemons},
+        "daemons": {
+            daemon.name: {"healthy": daemon.healthy, "last_heartbeat": daemon.last_heartbeat} for daemon in daemons
+        },
     }
 
 

@@ -30,18 +30,22 @@ def accepted(validated_only: bool, min_quality: float | None) -> pl.Expr:
     return keep if min_quality is None else keep & (pl.col("quality_score") >= min_quality)
 
 
-def weekly(sessions: pl.DataFrame, closed: date, *, first: date | None, last: date | None) -> pl.DataFrame:
+def weekly(sessions: pl.DataFrame, today: date, *, first: date | None, last: date | None) -> pl.DataFrame:
     """Bars of whole weeks whose Monday lies in [first, last], from sessions sorted by date; same columns.
 
-    A week is served once its Sunday is not after `closed`'s week: no session of it can still come.
-    Open is the first session's, high and low the extremes, close the last session's, volume the
-    sum; quality is the worst, flags are any.
+    A week is served from the Monday after it: before, a session of it could still come. Open is the
+    first session's, high and low the extremes, close the last session's, volume the sum; quality is
+    the worst, flags are any.
     """
-    monday = pl.col("session_date").dt.truncate("1w")
+    wanted = pl.col("week") <= today - timedelta(days=7)
+    if first is not None:
+        wanted &= pl.col("week") >= first
+    if last is not None:
+        wanted &= pl.col("week") <= last
     flags = [name for name in sessions.columns if name.startswith("flag_")]
     return (
-        sessions.with_columns(week=monday)
-        .filter(pl.col("week") <= closed_by - timedelta(days=7))
+        sessions.with_columns(week=pl.col("session_date").dt.truncate("1w"))
+        .filter(wanted)
         .group_by("symbol", "week", maintain_order=True)
         .agg(
             pl.col("open").first(),

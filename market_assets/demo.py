@@ -62,7 +62,16 @@ class Demo:
             services.enter_context(self._service("app", ["serve", "--port", str(self.ports["app"])]))
             workspace = str(Path(__file__).resolve().parents[1] / "workspace.yaml")
             services.enter_context(
-                self._process("dagster", _tool("dagster-webserver"), "-w", workspace, "-h", "127.0.0.1", "-p", str(self.ports["dagster"]))
+                self._process(
+                    "dagster",
+                    _tool("dagster-webserver"),
+                    "-w",
+                    workspace,
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    str(self.ports["dagster"]),
+                )
             )
             services.enter_context(self._process("daemon", _tool("dagster-daemon"), "run", "-w", workspace))
             self._await("app", "/api/health")
@@ -138,7 +147,13 @@ class Demo:
             column.justify = "right"
         for row in rows:
             table.add_row(
-                row.asset, f"{row.partitions:,}", f"{row.rows:,}", str(row.passed), str(row.warned), str(row.failed), f"{row.seconds:.1f}"
+                row.asset,
+                f"{row.partitions:,}",
+                f"{row.rows:,}",
+                str(row.passed),
+                str(row.warned),
+                str(row.failed),
+                f"{row.seconds:.1f}",
             )
         self.console.print(table)
         self.console.print(f"App      http://127.0.0.1:{self.ports['app']}")
@@ -148,7 +163,9 @@ class Demo:
     def _verdict(self, rows: list[Row], *, runs_ok: bool) -> bool:
         failed = sum(row.failed for row in rows)
         if not runs_ok or failed:
-            self.console.print(f"[red]not well:[/red] runs succeeded: {runs_ok}, failed ERROR checks: {failed}; logs in {self.home / 'logs'}")
+            self.console.print(
+                f"[red]not well:[/red] runs succeeded: {runs_ok}, failed ERROR checks: {failed}; logs in {self.home / 'logs'}"
+            )
         return runs_ok and not failed
 
     def _progress(self) -> Progress:
@@ -172,13 +189,15 @@ class Demo:
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+                with urllib.request.urlopen(url, timeout=2):
                     return
             except urllib.error.HTTPError:
                 return  # it answers, and says itself how it is
             except OSError:
                 time.sleep(0.2)
-        raise SystemExit(f"{name} did not answer at {url} within {_START_S:.0f} s; see {self.home / 'logs' / (name + '.log')}")
+        raise SystemExit(
+            f"{name} did not answer at {url} within {_START_S:.0f} s; see {self.home / 'logs' / (name + '.log')}"
+        )
 
 
 def _row(asset: str, results: list) -> Row:  # type: ignore[type-arg]

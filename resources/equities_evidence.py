@@ -12,8 +12,9 @@ from typing import NamedTuple
 import polars as pl
 
 from market_assets.core import calendars
+from market_assets.core.contracts import UTC_MICROS
 from market_assets.equities import schemas
-from market_assets.equities.transforms import gaps, sessions
+from market_assets.equities.transforms import gaps, sessions, status
 from resources.equities_fetch import EquitiesFetch
 from resources.fetch_log import FetchLog
 from resources.http.errors import Unauthorized, VendorError
@@ -71,7 +72,9 @@ class Evidence:
             answered = self._ask(symbol, min(years), max(years), warn)
             if answered is None:
                 continue
-            has = answered.select("symbol", "session_date").with_columns(year=pl.col("session_date").dt.year().cast(pl.Int32))
+            has = answered.select("symbol", "session_date").with_columns(
+                year=pl.col("session_date").dt.year().cast(pl.Int32)
+            )
             found.append(has.select(list(gaps.ASKED)))
             found.append(pl.DataFrame([(symbol, year, None) for year in years], schema=gaps.ASKED, orient="row"))
         return pl.concat(found)
@@ -117,10 +120,36 @@ class Evidence:
             .unique()
             .sort("symbol", "year")
         )
-        return {str(key[0]): part["year"].to_list() for key, part in missing.partition_by("symbol", as_dict=True).items()}
+        return {
+            str(key[0]): part["year"].to_list() for key, part in missing.partition_by("symbol", as_dict=True).items()
+        }
 
     def _span(self) -> tuple[date, date]:
         return date(min(self.years), 1, 1), date(max(self.years), 12, 31)
+
+
+def fetches(store: PartitionStore, log: FetchLog) -> pl.DataFrame:
+    """How the fetches of each symbol went: columns of `status.FETCHES`."""
+    published = pl.DataFrame(
+        [(m.partition.rsplit("|", 1)[0], m.published_at) for m in store.manifests(_BARS)],
+        schema={"symbol": pl.String, "last_materialized_at": UTC_MICROS},
+        orient="row",
+    )
+    asked = log.outcomes(_BARS.name).with_columns(symbol=pl.col("partition").str.replace(r"\|[^|]*$", ""))
+    return (
+        published.group_by("symbol")
+        .agg(pl.col("last_materialized_at").max())
+        .join(
+            asked.sort("finished_at")
+            .group_by("symbol")
+            .agg(last_success_at=pl.col("succeeded_at").max(), last_error=pl.col("error").drop_nulls().last()),
+            on="symbol",
+            how="full",
+            coalesce=True,
+        )
+        .select(list(status.FETCHES))
+        .sort("symbol")
+    )
 
 
 def _ends(days: pl.Series) -> tuple[date, date]:

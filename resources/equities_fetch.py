@@ -5,7 +5,7 @@ the transforms' work; storing them is `partition_fetch`'s.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,14 +18,16 @@ from market_assets.equities import schemas
 from market_assets.equities.transforms import actions as action_rules
 from market_assets.equities.transforms import bars as bar_rules
 from market_assets.settings import Settings
-from resources.http.errors import Clipped, EmptyUnexpected, NotEntitled, NotFound, VendorError
+from resources.http.errors import Clipped, EmptyUnexpected
 from resources.partition_fetch import FetchedPartitions, Unit
 from resources.stores.protocol import PartitionStore
-from resources.vendors.instruments import Instrument, instrument
+from resources.vendors.daily import Instrument, check_not_clipped, check_not_empty, due_sessions
 from resources.vendors.registry import Vendors
 
 _BARS: Contract = schemas.EquitiesDailyBars.contract()
 _ACTIONS: Contract = schemas.EquitiesCorporateActions.contract()
+#: how far ahead an announced ex date may lie
+_ANNOUNCED_AHEAD_DAYS = 365
 
 
 @dataclass(frozen=True)
@@ -53,81 +55,94 @@ class EquitiesFetch:
         """Bars of a unit's years. Raises a VendorError where no source answered in full."""
         symbol = unit.partitions[0].rsplit("|", 1)[0]
         years = [int(key.rsplit("|", 1)[1]) for key in unit.partitions]
-        listing = self._listing(symbol)
-        start = max(date(years[0], 1, 1), listing["valid_from"])
-        end = min(date(years[-1], 12, 31), listing["valid_to"] or date.max)
-        due = self._due(listing["calendar"], start, end)
+        asked = self.instrument(symbol)
+        start, end = date(years[0], 1, 1), date(years[-1], 12, 31)
+        due = due_sessions(asked, start, end, self.as_of, self._delay)
         if not due:
-            return self._cut(unit, listing, [], _BARS.empty(), _BARS.quarantine().empty(), {"requests": 0})
-        brought, source, level = self.vendors.chain.daily_bars(self.symbols, symbol, due[0], due[-1], as_of=self.as_of)
+            return self._cut(unit, [], _BARS.empty(), _BARS.quarantine().empty(), {"requests": 0})
+        brought, source, level = self.vendors.chain.daily_bars(asked, start, end, as_of=self.as_of)
         clean = bar_rules.clean(
             brought.frame,
             brought.rejected,
-            calendars.sessions(listing["calendar"], due[0], due[-1]),
+            calendars.sessions(asked.calendar, start, end),
             fallback_level=level,
             last_due=due[-1],
-            valid_to=listing["valid_to"],
-            has_volume=listing["asset_class"] != "index",
+            valid_to=asked.valid_to,
+            has_volume=asked.has_volume,
         )
-        listed_from = self._check_complete(symbol, source, clean.bars, listing["calendar"], due)
+        listed = self._complete(asked, source, clean.bars, start, end)
         facts = {
             "requests": brought.requests,
             "fallback_trace": " > ".join(brought.trace),
             "duplicates": brought.duplicates + clean.n_duplicates,
             "not_due_rows": clean.n_not_due,
         }
-        return self._cut(unit, listing, [day for day in due if day >= listed_from], clean.bars, clean.quarantined, facts)
+        return self._cut(unit, [day for day in due if day >= listed], clean.bars, clean.quarantined, facts)
 
     def actions(self, unit: Unit, bars: pl.DataFrame, store: PartitionStore) -> FetchedPartitions:
         """Splits and dividends of one symbol with their factors; earlier knowledge is kept."""
         symbol = unit.partitions[0]
-        listing = self._listing(symbol)
-        fetched, requests = self.vendors.actions(self.symbols, symbol)
-        own = bars.filter(symbol=symbol)
-        known = calendars.sessions(listing["calendar"], calendars.FIRST_DAY, self.as_of.date() + timedelta(days=90))
-        made = action_rules.with_factors(fetched, own, known, store.read(_ACTIONS, [symbol]))
+        asked = self.instrument(symbol)
+        fetched = self.vendors.actions(asked)
+        until = self.as_of.date() + timedelta(days=_ANNOUNCED_AHEAD_DAYS)
+        known = calendars.sessions(asked.calendar, max(calendars.FIRST_DAY, asked.valid_from), until)
+        made = action_rules.with_factors(
+            fetched.frame, bars.filter(symbol=symbol), known, store.read(_ACTIONS, [symbol])
+        )
+        rejected = made.quarantined.with_columns(run_id=pl.lit("")).select(list(_ACTIONS.quarantine().columns))
         return FetchedPartitions(
             frames={symbol: made.actions},
-            quarantined={symbol: made.quarantined.with_columns(run_id=pl.lit("")).select(list(_ACTIONS.quarantine().columns))},
-            metadata={symbol: {"requests": requests, "moved_to_session": made.moved.height}},
+            quarantined={symbol: rejected},
+            metadata={symbol: {"requests": fetched.requests, "moved_to_session": made.moved.height}},
         )
 
     def second_source(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Bars of the reconciling source: columns of the raw table. Raises a VendorError."""
-        listing = self._listing(symbol)
-        source = self.vendors.source(self.settings.equities.reconcile.source)
-        due = self._due(listing["calendar"], max(start, listing["valid_from"]), min(end, listing["valid_to"] or date.max))
+        asked = self.instrument(symbol)
+        due = due_sessions(asked, start, end, self.as_of, self._delay)
         if not due:
             return _BARS.empty()
-        asked = instrument(self.symbols, symbol, source.name)
-        brought = source.daily_bars(asked, due[0], due[-1], as_of=self.as_of)
-        known = calendars.sessions(listing["calendar"], due[0], due[-1])
+        brought = self.vendors.source(self.settings.equities.reconcile.source).daily_bars(
+            asked, start, end, as_of=self.as_of
+        )
+        known = calendars.sessions(asked.calendar, start, end)
         return bar_rules.clean(
-            brought.frame, brought.rejected, known, fallback_level=0, last_due=due[-1], has_volume=listing["asset_class"] != "index"
+            brought.frame, brought.rejected, known, fallback_level=0, last_due=due[-1], has_volume=asked.has_volume
         ).bars
 
-    def _check_complete(self, symbol: str, source: str, bars: pl.DataFrame, calendar: str, due: list[date]) -> date:
-        """The first day the symbol was listed, as far as the answer must reach.
+    def instrument(self, symbol: str) -> Instrument:
+        """The symbol over all its listing windows. Raises UnknownName where the universe lacks it."""
+        rows = self.symbols.filter(symbol=symbol).sort("valid_from")
+        if rows.is_empty():
+            raise UnknownName("symbol", symbol, self.symbols["symbol"].to_list())
+        return replace(Instrument.of_row(rows.row(-1, named=True)), valid_from=rows["valid_from"][0])
 
-        Raises EmptyUnexpected or Clipped where the answer starts later than that.
+    def _complete(self, asked: Instrument, source: str, bars: pl.DataFrame, start: date, end: date) -> date:
+        """The first day the answer had to reach. Raises EmptyUnexpected or Clipped where it does not.
+
+        A symbol may have been listed later than the universe knows; the vendor's reference data tell.
         """
-        first = bars["session_date"].min()
-        tolerated = due[min(len(due) - 1, bar_rules.CLIP_TOLERANCE)]
-        if isinstance(first, date) and first <= tolerated:
-            return due[0]
-        asked = instrument(self.symbols, symbol, source.removesuffix("-sandbox"))
-        listed_from = self.vendors.listed_from(asked)
-        window = f"{symbol} {due[0]}..{due[-1]}"
-        if first is None and (listed_from is None or listed_from <= due[-1]):
-            raise EmptyUnexpected(source, f"{len(due)} sessions of {window} are due and the answer has no row", context=symbol)
-        if isinstance(first, date) and (listed_from is None or calendars.session_index(calendar, first) - calendars.session_index(calendar, max(listed_from, due[0])) > bar_rules.CLIP_TOLERANCE):
-            raise Clipped(source, f"history of {window} starts at {first}; listed from {listed_from or 'an unknown day'}", context=symbol)
-        return listed_from or due[0]
+        try:
+            self._check(asked, source, bars, start, end)
+        except (EmptyUnexpected, Clipped):
+            listed_from = self.vendors.listed_from(asked)
+            if listed_from is None:
+                raise
+            self._check(replace(asked, valid_from=listed_from), source, bars, start, end)
+            return max(start, listed_from)
+        return max(start, asked.valid_from)
+
+    def _check(self, asked: Instrument, source: str, bars: pl.DataFrame, start: date, end: date) -> None:
+        check_not_empty(bars, asked, start, end, self.as_of, vendor=source, delay_min=self._delay)
+        check_not_clipped(bars, asked, start, end, self.as_of)
+
+    @property
+    def _delay(self) -> int:
+        return self.settings.equities.vendor_delay_min
 
     def _cut(
         self,
         unit: Unit,
-        listing: Mapping[str, Any],
         due: Sequence[date],
         bars: pl.DataFrame,
         rejected: pl.DataFrame,
@@ -150,19 +165,6 @@ class EquitiesFetch:
                 "complete": date(year, 12, 31) < self.as_of.date(),
             }
         return FetchedPartitions(frames, quarantined, metadata)
-
-    def _listing(self, symbol: str) -> dict[str, Any]:
-        """The latest listing window of a symbol. Raises UnknownName where the universe lacks it."""
-        rows = self.symbols.filter(symbol=symbol).sort("valid_from")
-        if rows.is_empty():
-            raise UnknownName("symbol", symbol, self.symbols["symbol"].to_list())
-        return {**rows.row(-1, named=True), "valid_from": rows["valid_from"].min()}
-
-    def _due(self, calendar: str, start: date, end: date) -> list[date]:
-        """Sessions from `start` to `end` that closed the vendor's delay ago."""
-        latest = self.as_of - timedelta(minutes=self.settings.equities.vendor_delay_min)
-        last = calendars.last_closed_session(calendar, latest)
-        return calendars.sessions(calendar, max(start, calendars.FIRST_DAY), min(end, last))
 
 
 def _blocks(years: Sequence[int]) -> list[list[int]]:

@@ -111,7 +111,9 @@ class PartitionFetch:
     def _already(self, key: str) -> Written:
         manifest = self.store.manifest(self.contract, key)
         if manifest is None:
-            raise MarketAssetsError(f"{self.contract.name} {key} was stored by this run group and is gone; re-materialise it")
+            raise MarketAssetsError(
+                f"{self.contract.name} {key} was stored by this run group and is gone; re-materialise it"
+            )
         return Written.of(manifest)
 
     def _report(self, written: Mapping[str, Written]) -> None:

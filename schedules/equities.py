@@ -105,7 +105,9 @@ def _requests(
     keys = [f"{symbol}{partitions.SEPARATOR}{year}" for symbol in active for year in years]
     spans = partitions.ranges(keys, [known, [str(year) for year in years]])
     return [
-        dg.RunRequest(run_key=_key(context, f"{calendar}:{first}:{last}:{day}"), tags=partitions.range_tags(first, last))
+        dg.RunRequest(
+            run_key=_key(context, f"{calendar}:{first}:{last}:{day}"), tags=partitions.range_tags(first, last)
+        )
         for first, last in spans
     ]
 

@@ -91,7 +91,9 @@ class Follower:
             self._mark(key, child, seen, changed)
         return read
 
-    def _mark(self, parent: dg.AssetKey, child: dg.AssetKey, seen: Mapping[str, int], changed: Mapping[str, int]) -> None:
+    def _mark(
+        self, parent: dg.AssetKey, child: dg.AssetKey, seen: Mapping[str, int], changed: Mapping[str, int]
+    ) -> None:
         if not seen or child not in self.graph.materializable_asset_keys:
             return
         materialized = self._latest_ids(child)
@@ -245,7 +247,11 @@ def follow_sensor(*, default_status: dg.DefaultSensorStatus, interval_s: int = 1
         waiting = {name: len(stale) for name, stale in follower.cursor.pending.items() if stale}
         if not requests:
             context.update_cursor(follower.cursor.write())
-            return dg.SkipReason(f"{read} new materialisations; waiting for what runs upstream of {waiting}" if waiting else f"{read} new materialisations, nothing stale")
+            return dg.SkipReason(
+                f"{read} new materialisations; waiting for what runs upstream of {waiting}"
+                if waiting
+                else f"{read} new materialisations, nothing stale"
+            )
         return dg.SensorResult(run_requests=requests, cursor=follower.cursor.write())
 
     return follow

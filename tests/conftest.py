@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from market_assets.settings import settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -131,7 +131,7 @@ def historical(
     adjust: Annotated[Adjustment, Query(description="Price basis: as traded, or adjusted at read time")] = "none",
 ) -> Response:
     """Bars of one symbol, both ends included. Bars left out for their quality are listed by date."""
-    asset_class = app.data.known_symbol(symbol).asset_class
+    app.data.known_symbol(symbol)
     _check_timeframe(symbol, timeframe)
     resume = after(page.cursor, {"session_date": pl.Date})
     bound = min_quality if min_quality is not None else (app.settings.equities.min_quality if validated_only else None)
@@ -156,8 +156,7 @@ def historical(
         ok = history.accepted(validated_only, bound)
         kept, excluded = bars.filter(ok), bars.filter(~ok)
         if weeks:
-            closed = calendars.last_closed_session(CALENDAR_OF[asset_class], as_of or clock.now())
-            kept = history.weekly(kept, closed, first=span.start, last=span.end)
+            kept = history.weekly(kept, (as_of or clock.now()).date(), first=span.start, last=span.end)
         remaining, excluded = kept.filter(resume), excluded.filter(resume)
         shown = remaining.head(page.rows(app))
         more = shown.height < remaining.height
@@ -186,7 +185,9 @@ def _check_timeframe(symbol: str, timeframe: str) -> None:
         return
     known = "is known but not stored for" if timeframe in TIMEFRAMES else "is not known for"
     raise ApiError(
-        404, "unknown_timeframe", f"timeframe {timeframe!r} {known} {symbol}; available: {', '.join(AVAILABLE_TIMEFRAMES)}"
+        404,
+        "unknown_timeframe",
+        f"timeframe {timeframe!r} {known} {symbol}; available: {', '.join(AVAILABLE_TIMEFRAMES)}",
     )
 
 

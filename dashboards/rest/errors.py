@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.rest.answers import json_answer
 from market_assets.core.errors import InvalidRequest, MarketAssetsError, NotMaterialised, UnknownName
+from resources.http.errors import NotFound, VendorError
 from resources.stores.errors import StoreError, VersionPruned
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,19 @@ _STATUS_CODES = {
     422: "invalid_request",
     429: "rate_limited",
 }
+
+
+#: our own errors, first match wins
+_KINDS: tuple[tuple[type[MarketAssetsError], int, str], ...] = (
+    (NotMaterialised, 503, "not_materialised"),
+    (OrchestratorUnavailable, 503, "orchestrator_unavailable"),
+    (UnknownName, 404, "unknown_name"),
+    (VersionPruned, 410, "version_pruned"),
+    (StoreError, 503, "store_unavailable"),
+    (NotFound, 422, "refused_by_vendor"),
+    (VendorError, 503, "vendor_unavailable"),
+    (InvalidRequest, 422, "invalid_request"),
+)
 
 
 class ErrorBody(BaseModel):
@@ -78,20 +92,11 @@ async def _api_error(_request: Request, error: Exception) -> Response:
 
 
 async def _known(_request: Request, error: Exception) -> Response:
-    if isinstance(error, NotMaterialised):
-        return error_answer(503, "not_materialised", str(error))
-    if isinstance(error, OrchestratorUnavailable):
-        return error_answer(503, "orchestrator_unavailable", str(error))
-    if isinstance(error, UnknownName):
-        return error_answer(404, f"unknown_{error.kind.split()[0].lower()}", str(error))
-    if isinstance(error, VersionPruned):
-        return error_answer(410, "version_pruned", str(error))
-    if isinstance(error, StoreError):
-        _log.error("the store failed", error=str(error))
-        return error_answer(503, "store_unavailable", str(error))
-    if isinstance(error, InvalidRequest):
-        return error_answer(422, "invalid_request", str(error))
-    _log.error("request failed", error=type(error).__name__)
+    for kind, status, code in _KINDS:
+        if isinstance(error, kind):
+            named = f"unknown_{error.kind.split()[0].lower()}" if isinstance(error, UnknownName) else code
+            return error_answer(status, named, str(error))
+    _log.error("request failed", error=type(error).__name__, exc_info=error)
     return error_answer(500, "internal_error", "the server failed; its log names the cause")
 
 

@@ -45,7 +45,9 @@ class Page:
 
     def __init__(
         self,
-        limit: Annotated[int | None, Query(ge=1, le=50_000, description="Rows of a page; api.page_rows at most")] = None,
+        limit: Annotated[
+            int | None, Query(ge=1, le=50_000, description="Rows of a page; api.page_rows at most")
+        ] = None,
         cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None,
     ) -> None:
         self.limit, self.cursor = limit, cursor

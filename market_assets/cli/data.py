@@ -65,14 +65,16 @@ def health() -> None:
 def export(
     table: str,
     out: Annotated[Path | None, typer.Option(help="file to write; standard output for csv and json by default")] = None,
-    format: Annotated[Format | None, typer.Option(help="csv, json or parquet; from the file's name by default")] = None,  # noqa: A002
+    format: Annotated[Format | None, typer.Option(help="csv, json or parquet; from the file's name by default")] = None,
     columns: Annotated[str | None, typer.Option(help="comma-separated columns")] = None,
     start: Annotated[str | None, typer.Option(help="first day or instant")] = None,
     end: Annotated[str | None, typer.Option(help="last day or instant, inclusive")] = None,
     symbol: Annotated[list[str] | None, typer.Option(help="only these symbols")] = None,
     as_of: Annotated[str | None, typer.Option(help="the data as it was published then")] = None,
     adjust: Annotated[str | None, typer.Option(help="none, split or total, for equities_daily_bars")] = None,
-    max_rows: Annotated[int | None, typer.Option(help="refuse to write more rows; api.export_max_rows by default")] = None,
+    max_rows: Annotated[
+        int | None, typer.Option(help="refuse to write more rows; api.export_max_rows by default")
+    ] = None,
 ) -> None:
     """Write a table, or a part of it, to a file."""
     frame = load_asset_value(
@@ -86,7 +88,9 @@ def export(
     )
     cap = max_rows or settings().api.export_max_rows
     if frame.height > cap:
-        raise InvalidRequest(f"an export holds at most {cap:,} rows, this one has {frame.height:,}; narrow --start and --end, or pass --max-rows")
+        raise InvalidRequest(
+            f"an export holds at most {cap:,} rows, this one has {frame.height:,}; narrow --start and --end, or pass --max-rows"
+        )
     chosen = format or Format(out.suffix.lstrip(".") if out and out.suffix.lstrip(".") in set(Format) else "csv")
     if out is None and chosen is Format.PARQUET:
         raise InvalidRequest("parquet is binary: name a file with --out")

@@ -12,7 +12,9 @@ def sandbox(
     port: Annotated[int, typer.Option(help="port on 127.0.0.1")] = 8051,
     seed: Annotated[int, typer.Option(help="seed of the synthetic market")] = 7,
     replay: Annotated[Path | None, typer.Option(help="serve recorded data laid out as <table>/*.parquet")] = None,
-    fault: Annotated[list[str] | None, typer.Option(help="a fault, for example polygon:429:retry_after=2:times=3")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="a fault, for example polygon:429:retry_after=2:times=3")
+    ] = None,
 ) -> None:
     """Serve every vendor's wire format locally: no keys, no internet."""
     from resources.sandbox.app import run

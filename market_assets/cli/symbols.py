@@ -4,6 +4,7 @@ from datetime import date
 from typing import Annotated
 
 import typer
+from resources.vendors.reference import listing
 from rich.console import Console
 from rich.table import Table
 
@@ -12,7 +13,6 @@ from market_assets.equities.settings import SymbolSettings
 from market_assets.equities.universe import add_symbol, remove_symbol, universe
 from market_assets.settings import settings
 from resources.stores import open_store
-from resources.vendors.reference import listing
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -24,7 +24,11 @@ def list_symbols() -> None:
     table = Table("symbol", "class", "active", "valid from", "valid to")
     for line in found.values():
         table.add_row(
-            line.symbol, line.asset_class, "yes" if line.active else "no", str(line.valid_from), str(line.valid_to or "")
+            line.symbol,
+            line.asset_class,
+            "yes" if line.active else "no",
+            str(line.valid_from),
+            str(line.valid_to or ""),
         )
     Console().print(table)
 

@@ -49,7 +49,9 @@ def error_unless(passed: bool, description: str = "", **evidence: Any) -> Judgem
 def graded(worst: float, *, warn: float, error: float, description: str = "", **evidence: Any) -> Judgement:
     """WARN above `warn`, ERROR above `error`; `worst` is the largest share seen (fraction)."""
     severity = dg.AssetCheckSeverity.ERROR if worst > error else dg.AssetCheckSeverity.WARN
-    return Judgement(worst <= warn, {"worst": worst, "warn_above": warn, "error_above": error, **evidence}, severity, description)
+    return Judgement(
+        worst <= warn, {"worst": worst, "warn_above": warn, "error_above": error, **evidence}, severity, description
+    )
 
 
 def rows(offending: pl.DataFrame) -> dg.MarkdownMetadataValue:
@@ -60,7 +62,9 @@ def rows(offending: pl.DataFrame) -> dg.MarkdownMetadataValue:
 def markdown(frame: pl.DataFrame) -> str:
     """A small frame as a Markdown table."""
     lines = ["| " + " | ".join(frame.columns) + " |", "|" + " --- |" * len(frame.columns)]
-    lines += ["| " + " | ".join("" if value is None else str(value) for value in row) + " |" for row in frame.iter_rows()]
+    lines += [
+        "| " + " | ".join("" if value is None else str(value) for value in row) + " |" for row in frame.iter_rows()
+    ]
     return "\n".join(lines)
 
 

@@ -41,7 +41,9 @@ def market_asset(
 
     def declare(compute: Callable[..., Any]) -> dg.AssetsDefinition:
         if compute.__name__ != contract.name:
-            raise TypeError(f"the asset of {contract.name} is declared by a function of that name, not {compute.__name__}")
+            raise TypeError(
+                f"the asset of {contract.name} is declared by a function of that name, not {compute.__name__}"
+            )
         return dg.asset(
             name=contract.name,
             group_name=contract.name.split("_")[0],

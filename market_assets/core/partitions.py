@@ -20,9 +20,7 @@ SEPARATOR = "|"
 
 def years(start_year: int) -> dg.TimeWindowPartitionsDefinition:
     """Calendar years from `start_year`, the running one included."""
-    return dg.TimeWindowPartitionsDefinition(
-        start=str(start_year), cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1
-    )
+    return dg.TimeWindowPartitionsDefinition(start=str(start_year), cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1)
 
 
 def by_symbol_and_year(
@@ -87,9 +85,7 @@ def _blocks(wanted: set[str], order: Sequence[str]) -> list[list[str]]:
     return [list(block) for is_wanted, block in grouped if is_wanted]
 
 
-def dimension_keys(
-    definition: dg.PartitionsDefinition, instance: dg.DagsterInstance
-) -> list[list[str]]:
+def dimension_keys(definition: dg.PartitionsDefinition, instance: dg.DagsterInstance) -> list[list[str]]:
     """The keys of each dimension in the definition's own order; one list where it has one dimension."""
     if isinstance(definition, dg.MultiPartitionsDefinition):
         return [

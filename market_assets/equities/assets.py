@@ -7,20 +7,22 @@ unit of fetching; scoring keeps it; what compares symbols is cut by year.
 
 import dagster as dg
 import polars as pl
+from resources.vendors.registry import Vendors
 
 from market_assets.core import clock, partitions
+from market_assets.core.contracts import Table
 from market_assets.core.market_asset import market_asset, same_columns
 from market_assets.equities import lineage, schemas
 from market_assets.equities.partitions import EQUITY_SYMBOLS, SYMBOL_YEAR, YEAR
+from market_assets.equities.sessions import all_sessions
 from market_assets.equities.transforms import adjust, features, gaps, reconcile, scores, status, symbols
 from market_assets.equities.universe import read_overrides
 from market_assets.settings import settings
-from resources.equities_evidence import Evidence
+from resources.equities_evidence import Evidence, fetches
 from resources.equities_fetch import EquitiesFetch
 from resources.fetch_log import FetchLog
 from resources.partition_fetch import PartitionFetch, Unit
 from resources.stores.protocol import PartitionStore, Stored
-from resources.vendors.registry import Vendors
 
 _VENDOR_KINDS = {"polygon", "polars"}
 
@@ -102,7 +104,9 @@ def equities_scored_bars(
     },
     lineage=same_columns(schemas.EquitiesAdjustedBars, schemas.EquitiesScoredBars) | lineage.ADJUSTED_BARS,
 )
-def equities_adjusted_bars(equities_scored_bars: pl.DataFrame, equities_corporate_actions: pl.DataFrame) -> pl.DataFrame:
+def equities_adjusted_bars(
+    equities_scored_bars: pl.DataFrame, equities_corporate_actions: pl.DataFrame
+) -> pl.DataFrame:
     return adjust.adjusted(equities_scored_bars, equities_corporate_actions, clock.today())
 
 
@@ -198,4 +202,36 @@ def equities_symbol_status(
     equities_reconciliation: pl.DataFrame,
     store: dg.ResourceParam[PartitionStore],
 ) -> pl.DataFrame:
-    raise NotImplementedError
+    now = clock.now()
+    return status.symbol_status(
+        equities_symbols,
+        all_sessions(settings().equities.start_year, now.year),
+        now,
+        settings().equities,
+        scored=equities_scored_bars,
+        gaps=equities_gaps,
+        reconciled=equities_reconciliation,
+        fetches=fetches(store, FetchLog(settings().home)),
+    )
+
+
+def _fetching(context: dg.AssetExecutionContext, store: PartitionStore, table: type[Table]) -> PartitionFetch:
+    found = settings()
+    return PartitionFetch(context, store, FetchLog(found.home), table.contract(), found.quality.max_quarantine_share)
+
+
+def _years(context: dg.AssetExecutionContext) -> list[int]:
+    return sorted(int(key) for key in context.partition_keys)
+
+
+ASSETS = [
+    equities_symbols,
+    equities_daily_bars,
+    equities_corporate_actions,
+    equities_scored_bars,
+    equities_adjusted_bars,
+    equities_gaps,
+    equities_features,
+    equities_reconciliation,
+    equities_symbol_status,
+]

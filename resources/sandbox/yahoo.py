@@ -1,18 +1,20 @@
 """Yahoo's chart endpoint on the wire: split-adjusted daily bars in parallel arrays, float32 prices, events."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import orjson
 from fastapi import APIRouter
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from resources.sandbox import adjust, fault_rows, sessions
-from resources.sandbox.backend import Bars, Dividend, Floats, Instrument, Split
+from resources.sandbox.backend import Bars, Days, Dividend, Floats, Instrument, Split
 from resources.sandbox.desk import Desk, json_response
 from resources.sandbox.faults import Fault
 
@@ -78,132 +80,167 @@ class Yahoo:
             if request.query_params.get("interval", "1d") != "1d":
                 raise Refused(422, "the sandbox serves interval=1d")
             start, end = _span(request, at)
-            return json_response(self._body(request, known, start, end, at, struck))
+            chart = self._chart(known, start, end, at, struck)
+            return json_response({"chart": {"result": [chart.body("events" in request.query_params)], "error": None}})
         except Refused as refusal:
             return _error(refusal.status, refusal.description)
 
-    def _body(
-        self, request: Request, known: Instrument, start: datetime, end: datetime, at: datetime, struck: Sequence[Fault]
-    ) -> dict[str, Any]:
-        backend = self.desk.backend
-        raw = backend.bars(known.symbol, VENDOR, at)
-        splits = fault_rows.remaining(backend.splits(known.symbol, at), struck, _names(known))
-        dividends = fault_rows.remaining(backend.dividends(known.symbol, at), struck, _names(known))
-        opens = _open_seconds(known, raw)
-        if len(raw) and end.timestamp() <= opens[0]:
-            span = f"startDate = {int(start.timestamp())}, endDate = {int(end.timestamp())}"
-            raise Refused(400, f"Data doesn't exist for {span}")
-        first, last = start.date() - timedelta(days=1), end.date()
-        window = fault_rows.window(raw, first, last, struck, _names(known))
-        inside = _within(_open_seconds(known, window), start, end)
-        window = fault_rows.order(window.take(inside), struck, _names(known))
-        shown, stamps = window, _open_seconds(known, window)
-        live = backend.live(known.symbol, VENDOR, at)
-        if len(live) and start <= at < end:
-            shown, stamps = window.append(live), np.append(stamps, int(at.timestamp()))
-        adjusted = adjust.split_adjusted(shown, splits, at.date())
-        factors = adjust.dividend_factors(raw, splits, dividends, at.date())
-        meta = self._meta(known, raw, live, splits, at, before=first, struck=struck)
-        result: dict[str, Any] = {"meta": meta}
-        if not len(shown):
-            return {"chart": {"result": [{**result, "indicators": {"quote": [{}]}}], "error": None}}
-        result["timestamp"] = stamps.tolist()
-        events = _events(known, splits, dividends, start, end, at) if "events" in request.query_params else {}
-        if events:
-            result["events"] = events
-        volume = np.zeros(len(shown)) if known.asset_class == "index" else adjusted.volume
-        quote: dict[str, list[Any]] = {
-            name: _wire(getattr(adjusted, name)) for name in ("open", "high", "low", "close")
-        }
-        quote["volume"] = [None if np.isnan(price) else int(v) for price, v in zip(shown.close, volume, strict=True)]
-        total = _wire(adjusted.close * _factors_at(factors, raw, shown))
-        result["indicators"] = {"quote": [quote], "adjclose": [{"adjclose": total}]}
-        return {"chart": {"result": [result], "error": None}}
+    def _chart(
+        self, known: Instrument, start: datetime, end: datetime, at: datetime, struck: Sequence[Fault]
+    ) -> "Chart":
+        backend, symbol = self.desk.backend, known.symbol
+        return Chart(
+            known=known,
+            start=start,
+            end=end,
+            at=at,
+            struck=struck,
+            raw=backend.bars(symbol, VENDOR, at),
+            live=backend.live(symbol, VENDOR, at),
+            splits=fault_rows.remaining(backend.splits(symbol, at), struck, _names(known)),
+            dividends=fault_rows.remaining(backend.dividends(symbol, at), struck, _names(known)),
+        )
 
-    def _meta(
-        self,
-        known: Instrument,
-        raw: Bars,
-        live: Bars,
-        splits: Sequence[Split],
-        at: datetime,
-        before: date,
-        struck: Sequence[Fault],
-    ) -> dict[str, Any]:
-        zone = ZoneInfo(_zone(known))
-        local = at.astimezone(zone)
-        offset = local.utcoffset() or timedelta()
-        opens = _open_seconds(known, raw.take(slice(1)))
-        adjusted = adjust.split_adjusted(raw.append(live), splits, at.date())
-        stated = adjusted.take(~np.isnan(adjusted.close))
-        year = stated.take(slice(-252, None))
-        previous = stated.window(None, before)
-        day = stated.take(slice(-1, None))
-        wrong = any(fault.kind == "wrong_symbol" for fault in struck)
-        period = _trading_period(known, at, local.tzname() or "UTC", int(offset.total_seconds()))
-        meta: dict[str, Any] = {
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """One answer: an instrument, the window asked for, and what is known of it at `at`."""
+
+    known: Instrument
+    start: datetime
+    end: datetime
+    at: datetime
+    struck: Sequence[Fault]
+    #: all closed sessions, unadjusted
+    raw: Bars
+    #: the unfinished session, if there is one
+    live: Bars
+    splits: Sequence[Split]
+    dividends: Sequence[Dividend]
+
+    def body(self, with_events: bool) -> dict[str, Any]:
+        """The element of `chart.result`. Raises Refused for a window before the first bar."""
+        opens = self._open_seconds(self.raw.day[:1])
+        if len(opens) and self.end.timestamp() <= opens[0]:
+            span = f"startDate = {int(self.start.timestamp())}, endDate = {int(self.end.timestamp())}"
+            raise Refused(400, f"Data doesn't exist for {span}")
+        shown, stamps = self._shown()
+        if not len(shown):
+            return {"meta": self._meta(self.start.date()), "indicators": {"quote": [{}]}}
+        events = self._events() if with_events else {}
+        adjusted = adjust.split_adjusted(shown, self.splits, self.at.date())
+        quote = {name: _wire(getattr(adjusted, name)) for name in ("open", "high", "low", "close")}
+        quote["volume"] = self._volumes(adjusted)
+        total = _wire(adjusted.close * self._dividend_factors(shown.day))
+        return {
+            "meta": self._meta(shown.day[0].item()),
+            "timestamp": stamps.tolist(),
+            **({"events": events} if events else {}),
+            "indicators": {"quote": [quote], "adjclose": [{"adjclose": total}]},
+        }
+
+    def _shown(self) -> tuple[Bars, NDArray[np.int64]]:
+        """Rows of the window with their stamps; the live day is an extra last row stamped now."""
+        names = _names(self.known)
+        nearby = fault_rows.window(self.raw, self.start.date() - timedelta(days=1), self.end.date(), self.struck, names)
+        stamps = self._open_seconds(nearby.day)
+        inside = (stamps >= self.start.timestamp()) & (stamps < self.end.timestamp())
+        rows = fault_rows.order(nearby.take(inside), self.struck, names)
+        stamps = self._open_seconds(rows.day)
+        if not len(self.live) or not self.start <= self.at < self.end:
+            return rows, stamps
+        return rows.append(self.live), np.append(stamps, int(self.at.timestamp()))
+
+    def _open_seconds(self, of: Days) -> NDArray[np.int64]:
+        """Yahoo stamps a daily row with the instant its session opens."""
+        if self.known.calendar == "always":
+            return sessions.stamps(of, "UTC") // 1000
+        return sessions.stamps(of, sessions.NEW_YORK, sessions.OPEN) // 1000
+
+    def _volumes(self, adjusted: Bars) -> list[Any]:
+        """Whole shares; 0 for an index, null beside null prices."""
+        if self.known.asset_class == "index":
+            return [0] * len(adjusted)
+        missing = np.isnan(adjusted.close) | np.isnan(adjusted.volume)
+        whole = np.where(missing, 0, np.round(adjusted.volume)).astype(np.int64).tolist()
+        return [None if gone else value for gone, value in zip(missing.tolist(), whole, strict=True)]
+
+    def _dividend_factors(self, of: Days) -> Floats:
+        """What turns each split-adjusted close into the adjusted close; 1 after the last closed session."""
+        factors = adjust.dividend_factors(self.raw, self.splits, self.dividends, self.at.date())
+        return np.append(factors, 1.0)[np.searchsorted(self.raw.day, of)]
+
+    def _events(self) -> dict[str, Any]:
+        """Splits and dividends that took effect in the window, dividend amounts in today's shares."""
+        found: dict[str, dict[str, Any]] = {"dividends": {}, "splits": {}}
+        for dividend in self.dividends:
+            if stamp := self._effective(dividend.ex_date):
+                day = np.array([dividend.ex_date], "datetime64[D]")
+                amount = dividend.amount / float(adjust.shares_since(day, self.splits, self.at.date())[0])
+                found["dividends"][str(stamp)] = {"amount": round(amount, 6), "date": stamp}
+        for split in self.splits:
+            if stamp := self._effective(split.ex_date):
+                new, old = f"{split.new:g}", f"{split.old:g}"
+                terms = {"numerator": orjson.loads(new), "denominator": orjson.loads(old)}
+                found["splits"][str(stamp)] = {"date": stamp, **terms, "splitRatio": f"{new}:{old}"}
+        return {kind: events for kind, events in found.items() if events}
+
+    def _effective(self, day: date) -> int | None:
+        """The stamp of an event's session, where that opened inside the window and before now."""
+        opens = sessions.open_of(self.known.calendar, day)
+        return int(opens.timestamp()) if self.start <= opens < self.end and opens <= self.at else None
+
+    def _meta(self, first_shown: date) -> dict[str, Any]:
+        known, zone = self.known, ZoneInfo(_zone(self.known))
+        local = self.at.astimezone(zone)
+        offset = int((local.utcoffset() or timedelta()).total_seconds())
+        exchange, exchange_name = _EXCHANGES[known.asset_class]
+        opens = self._open_seconds(self.raw.day[:1])
+        wrong = any(fault.kind == "wrong_symbol" for fault in self.struck)
+        return {
             "currency": "USD",
             "symbol": WRONG_SYMBOL if wrong else known.yahoo_id,
-            "exchangeName": _EXCHANGES[known.asset_class][0],
-            "fullExchangeName": _EXCHANGES[known.asset_class][1],
+            "exchangeName": exchange,
+            "fullExchangeName": exchange_name,
             "instrumentType": _TYPES[known.asset_class],
             "firstTradeDate": int(opens[0]) if len(opens) else None,
-            "regularMarketTime": int(at.timestamp()) if len(live) else _last_trade(known, raw, at),
+            "regularMarketTime": self._last_trade(),
             "hasPrePostMarketData": known.asset_class in {"stock", "etf"},
-            "gmtoffset": int(offset.total_seconds()),
+            "gmtoffset": offset,
             "timezone": local.tzname(),
             "exchangeTimezoneName": zone.key,
+            **self._market_prices(first_shown),
             "longName": known.name,
             "shortName": known.name,
             "priceHint": 2,
-            "currentTradingPeriod": period,
+            "currentTradingPeriod": _trading_period(known, self.at, local.tzname() or "UTC", offset),
             "dataGranularity": "1d",
             "range": "",
             "validRanges": _RANGES,
         }
-        if len(day):
-            meta["regularMarketPrice"] = round(float(day.close[0]), 4)
-            meta["regularMarketDayHigh"] = round(float(day.high[0]), 4)
-            meta["regularMarketDayLow"] = round(float(day.low[0]), 4)
-            meta["regularMarketVolume"] = 0 if np.isnan(day.volume[0]) else int(day.volume[0])
-            meta["fiftyTwoWeekHigh"] = round(float(year.high.max()), 4)
-            meta["fiftyTwoWeekLow"] = round(float(year.low.min()), 4)
-        if len(previous):
-            meta["chartPreviousClose"] = round(float(previous.close[-1]), 3)
-        return meta
 
+    def _market_prices(self, first_shown: date) -> dict[str, Any]:
+        adjusted = adjust.split_adjusted(self.raw.append(self.live), self.splits, self.at.date())
+        stated = adjusted.take(~np.isnan(adjusted.close))
+        if not len(stated):
+            return {}
+        day, year = stated.take(slice(-1, None)), stated.take(slice(-252, None))
+        before = stated.window(None, first_shown - timedelta(days=1))
+        previous = {"chartPreviousClose": round(float(before.close[-1]), 3)} if len(before) else {}
+        return {
+            "regularMarketPrice": round(float(day.close[0]), 4),
+            "fiftyTwoWeekHigh": round(float(year.high.max()), 4),
+            "fiftyTwoWeekLow": round(float(year.low.min()), 4),
+            "regularMarketDayHigh": round(float(day.high[0]), 4),
+            "regularMarketDayLow": round(float(day.low[0]), 4),
+            "regularMarketVolume": self._volumes(day)[0],
+            **previous,
+        }
 
-def _events(
-    known: Instrument,
-    splits: Sequence[Split],
-    dividends: Sequence[Dividend],
-    start: datetime,
-    end: datetime,
-    at: datetime,
-) -> dict[str, Any]:
-    """Splits and dividends that took effect in the window, dividend amounts in today's shares."""
-
-    def stamp(day: date) -> int:
-        return int(sessions.open_of(known.calendar, day).timestamp())
-
-    def shown(day: date) -> bool:
-        opens = sessions.open_of(known.calendar, day)
-        return start <= opens < end and opens <= at
-
-    paid: dict[str, Any] = {}
-    for dividend in dividends:
-        if shown(dividend.ex_date):
-            since = adjust.shares_since(np.array([dividend.ex_date], "datetime64[D]"), splits, at.date())
-            when = stamp(dividend.ex_date)
-            paid[str(when)] = {"amount": round(dividend.amount / float(since[0]), 6), "date": when}
-    split: dict[str, Any] = {}
-    for event in splits:
-        if shown(event.ex_date):
-            when = stamp(event.ex_date)
-            terms = {"numerator": _number(event.new), "denominator": _number(event.old)}
-            ratio = f"{_number(event.new)}:{_number(event.old)}"
-            split[str(when)] = {"date": when, **terms, "splitRatio": ratio}
-    return ({"dividends": paid} if paid else {}) | ({"splits": split} if split else {})
+    def _last_trade(self) -> int:
+        if len(self.live) or not len(self.raw):
+            return int(self.at.timestamp())
+        return int(sessions.close_of(self.known.calendar, self.raw.day[-1].item()).timestamp()) + 1
 
 
 def _trading_period(known: Instrument, at: datetime, zone: str, offset: int) -> dict[str, Any]:
@@ -240,36 +277,10 @@ def _span(request: Request, at: datetime) -> tuple[datetime, datetime]:
     return start_at, at + timedelta(seconds=1)
 
 
-def _open_seconds(known: Instrument, bars: Bars) -> NDArray[np.int64]:
-    """Yahoo stamps a daily row with the instant its session opens."""
-    if known.calendar == "always":
-        return sessions.stamps(bars.day, "UTC") // 1000
-    return sessions.stamps(bars.day, sessions.NEW_YORK, sessions.OPEN) // 1000
-
-
-def _within(stamps: NDArray[np.int64], start: datetime, end: datetime) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = (stamps >= start.timestamp()) & (stamps < end.timestamp())
-    return inside
-
-
-def _last_trade(known: Instrument, raw: Bars, at: datetime) -> int:
-    if not len(raw):
-        return int(at.timestamp())
-    return int(sessions.close_of(known.calendar, raw.day[-1].item()).timestamp()) + 1
-
-
-def _factors_at(factors: Floats, raw: Bars, shown: Bars) -> Floats:
-    """The dividend factor of each shown day; 1 after the last raw bar."""
-    if not len(raw):
-        return np.ones(len(shown))
-    at = np.searchsorted(raw.day, shown.day)
-    known = at < len(raw)
-    return np.where(known, factors[np.minimum(at, len(raw) - 1)], 1.0)
-
-
 def _wire(values: Floats) -> list[Any]:
-    """Prices as Yahoo sends them: through float32, nulls for what is not stated."""
-    return [None if value != value else value for value in values.astype(np.float32).astype(np.float64).tolist()]
+    """Prices as Yahoo sends them: through float32; NaN is written as null."""
+    prices: list[Any] = values.astype(np.float32).astype(np.float64).tolist()
+    return prices
 
 
 def _zone(known: Instrument) -> str:
@@ -280,10 +291,6 @@ def _zone(known: Instrument) -> str:
 
 def _names(known: Instrument) -> list[str]:
     return [known.symbol, known.yahoo_id]
-
-
-def _number(value: float) -> float | int:
-    return int(value) if value == int(value) else value
 
 
 def _error(status: int, description: str | None = None) -> Response:

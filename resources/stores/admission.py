@@ -86,10 +86,9 @@ def _is_time(text: str, time_format: str) -> bool:
 
 
 def _check_types(contract: Contract, rows: pl.DataFrame) -> None:
+    found = rows.schema
     wrong = {
-        name: f"{rows.schema[name]} instead of {dtype}"
-        for name, dtype in contract.schema.items()
-        if rows.schema[name] != dtype
+        name: f"{found[name]} instead of {dtype}" for name, dtype in contract.schema.items() if found[name] != dtype
     }
     if wrong:
         raise ContractViolation(f"{contract.name} has wrong column types: {wrong}. Nothing was stored.")
@@ -111,10 +110,10 @@ def _check_key(contract: Contract, partition: str, rows: pl.DataFrame) -> None:
 
 
 def _check_partition(contract: Contract, partition: str, rows: pl.DataFrame) -> None:
-    placed = rows.select(*contract.key, __partition=contract.partition_expr())
-    outside = placed.filter(pl.col("__partition").ne_missing(partition))
-    if outside.is_empty():
+    elsewhere = contract.partition_expr().ne_missing(partition)
+    if not rows.select(elsewhere.any()).item():
         return
+    outside = rows.filter(elsewhere).select(*contract.key, belongs_to=contract.partition_expr())
     raise RowsOutsidePartition(
         f"every row of {contract.name} {partition} belongs to that partition; {outside.height} of {rows.height} do "
         f"not: {outside.head(_SHOWN).rows(named=True)}. Nothing was stored."

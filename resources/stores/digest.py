@@ -7,38 +7,39 @@ hashed as lengths and bytes, lists as lengths and their flattened values.
 
 import hashlib
 import json
-from typing import Any, Protocol
 
 import polars as pl
 
 from resources.stores.evolution import type_name
 
 
-class _Hash(Protocol):
-    def update(self, data: Any, /) -> None: ...
-
-
 def content_digest(frame: pl.DataFrame, columns: list[str]) -> str:
     """SHA-256 (hex) over those columns of a key-sorted frame."""
     digest = hashlib.sha256()
-    header = [[name, type_name(frame.schema[name])] for name in columns]
-    digest.update(json.dumps([frame.height, header]).encode())
-    for name in columns:
-        _add(digest, frame.get_column(name).rechunk())
+    _add(digest, frame.select(columns))
     return digest.hexdigest()
 
 
-def _add(digest: _Hash, values: pl.Series) -> None:
-    digest.update(values.is_null().cast(pl.UInt8).to_numpy().tobytes())
-    if values.dtype == pl.String:
-        text = values.fill_null("")
-        digest.update(text.str.len_bytes().cast(pl.UInt32).to_numpy().tobytes())
-        digest.update((text.str.join("").item() if text.len() else "").encode())
-        return
-    if isinstance(values.dtype, pl.List):
-        lengths = values.list.len().fill_null(0)
-        digest.update(lengths.cast(pl.UInt32).to_numpy().tobytes())
-        _add(digest, values.filter(lengths > 0).explode().rechunk())
-        return
-    plain = values.cast(pl.UInt8) if values.dtype == pl.Boolean else values.to_physical()
-    digest.update(plain.fill_null(0).to_numpy().tobytes())
+def _add(digest: "hashlib._Hash", frame: pl.DataFrame) -> None:
+    schema = frame.schema
+    digest.update(json.dumps([frame.height, [[name, type_name(kind)] for name, kind in schema.items()]]).encode())
+    masks = [pl.col(name).is_null().cast(pl.UInt8).alias(f"{name} is null") for name in schema]
+    # one query for all columns: a query each costs more than hashing a daily partition
+    for values in frame.select(*masks, *(_fixed_width(name, kind) for name, kind in schema.items())):
+        digest.update(values.to_numpy().tobytes())
+    texts = [name for name, kind in schema.items() if kind == pl.String]
+    for joined in frame.select(pl.col(texts).str.join("")):
+        digest.update((joined.item() or "").encode())
+    for name in (name for name, kind in schema.items() if isinstance(kind, pl.List)):
+        _add(digest, frame.filter(pl.col(name).list.len() > 0).select(pl.col(name).explode()))
+
+
+def _fixed_width(name: str, kind: pl.DataType) -> pl.Expr:
+    values = pl.col(name)
+    if kind == pl.String:
+        return values.str.len_bytes().fill_null(0).cast(pl.UInt32)
+    if isinstance(kind, pl.List):
+        return values.list.len().fill_null(0).cast(pl.UInt32)
+    if kind == pl.Boolean:
+        return values.fill_null(value=False).cast(pl.UInt8)
+    return values.to_physical().fill_null(0)

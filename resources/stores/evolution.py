@@ -1,6 +1,6 @@
 """How stored columns and declared columns may differ: the declaration may have gained some."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from resources.stores.errors import SchemaMismatch
 _WAY_OUT = "Declare it as before, or give the table a new name and materialise that"
 
 
-def type_name(dtype: pl.DataType | type[pl.DataType]) -> str:
+def type_name(dtype: pl.DataType | pl.datatypes.DataTypeClass) -> str:
     """A type as text that does not depend on how Polars prints it: `Datetime[us,UTC]`."""
     if isinstance(dtype, pl.Datetime):
         return f"Datetime[{dtype.time_unit},{dtype.time_zone or ''}]"
@@ -54,14 +54,22 @@ def check_filled(contract: Contract, added: list[str], rows: int, where: str) ->
         )
 
 
-def as_declared(contract: Contract, stored: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Stored rows with the declared columns: added ones are null.
+def as_declared(
+    contract: Contract,
+    rows: pl.DataFrame,
+    where: str,
+    *,
+    stored: Mapping[str, str] | None = None,
+    columns: Collection[str] | None = None,
+) -> pl.DataFrame:
+    """Stored rows with the declared columns in contract order: added ones are null.
 
+    `stored` are all columns the rows were stored with, where `rows` has only some of them, and
+    `columns` those that are wanted.
     Raises SchemaMismatch for a dropped or retyped column, and for an added one that may not be null.
     """
-    if stored.schema == contract.schema:
-        return stored
-    added = added_columns(contract, column_types(stored.schema), where)
-    check_filled(contract, added, stored.height, where)
-    nulls = [pl.lit(None, dtype=contract.schema[name]).alias(name) for name in added]
-    return stored.with_columns(nulls).select(list(contract.columns))
+    added = added_columns(contract, stored if stored is not None else column_types(rows.schema), where)
+    check_filled(contract, added, rows.height, where)
+    wanted = [name for name in contract.columns if columns is None or name in columns]
+    nulls = [pl.lit(None, dtype=contract.schema[name]).alias(name) for name in added if name in wanted]
+    return rows.with_columns(nulls).select(wanted)

@@ -33,7 +33,7 @@ from resources.stores.lake_tables import LakeTables
 from resources.stores.lake_versions import LakeVersions
 from resources.stores.lazy import lazy_partitions
 from resources.stores.locks import held, held_if_free
-from resources.stores.names import SUFFIX, is_partition_file, quoted, unquoted
+from resources.stores.names import SUFFIX, quoted
 from resources.stores.protocol import Manifest, Moment, StoreDescription, Where, Written
 from resources.stores.request import request
 from resources.stores.warehouse import Warehouse
@@ -45,9 +45,9 @@ _NOTHING_NEW = Revision(0, 0, 0, None)
 class LakeStore:
     """Partitions as Parquet files under one home."""
 
-    def __init__(self, home: Path, retention: RetentionSettings | None = None) -> None:
+    def __init__(self, home: Path, retention: RetentionSettings) -> None:
         self._home = home
-        self._retention = retention or RetentionSettings()
+        self._retention = retention
         self._lake = home / "lake"
         self._locks = home / "locks"
         self._tables = LakeTables(self._lake, self._locks)
@@ -76,7 +76,7 @@ class LakeStore:
                 self._warehouse.publish(current, path, clock.now())
                 return _written(current, _NOTHING_NEW, unchanged=True)
             revision = self._revision(contract, path, admitted)
-            manifest = _manifest(contract, partition, admitted, current, run_id, extra or {})
+            manifest = _manifest(contract, partition, admitted, current, run_id=run_id, extra=extra or {})
             manifest = self._publish(path, admitted.frame, manifest, current)
             self._prune(manifest, self._retention.versions, self._retention.versions_days)
         return _written(manifest, revision, unchanged=False)
@@ -189,7 +189,7 @@ class LakeStore:
             )
         if current is not None:
             self._versions.keep(path, current)
-        os.replace(beside, path)
+        beside.replace(path)
         _force_to_disk(path.parent)
         published = replace(manifest, bytes=path.stat().st_size)
         self._warehouse.publish(published, path, clock.now())
@@ -213,14 +213,14 @@ class LakeStore:
         writing = self._lake / contract.name / _WRITING
         if not writing.is_dir():
             return
-        for name in os.listdir(writing):
-            owner = name.split("@")[0]
+        for left in writing.iterdir():
+            owner = left.name.split("@")[0]
             if owner == quoted(partition):
-                (writing / name).unlink(missing_ok=True)
+                left.unlink(missing_ok=True)
                 continue
             with held_if_free(self._lock(contract.name, owner)) as free:
                 if free:
-                    (writing / name).unlink(missing_ok=True)
+                    left.unlink(missing_ok=True)
 
     def _prune(self, current: Manifest, keep: int, days: int) -> int:
         return self._versions.prune(current, keep=keep, days=days, now=clock.now())
@@ -237,6 +237,7 @@ def _manifest(
     partition: str,
     admitted: Admitted,
     current: Manifest | None,
+    *,
     run_id: str,
     extra: Mapping[str, str],
 ) -> Manifest:

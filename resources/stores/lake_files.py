@@ -10,7 +10,7 @@ import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ from typing import Any, Generic, TypeVar
 
 import polars as pl
 
+from market_assets.core.contracts import Contract
 from resources.stores.errors import CorruptPartition
+from resources.stores.evolution import column_types
 from resources.stores.protocol import Manifest
 
 _MANIFEST = "market_assets"
@@ -33,14 +35,19 @@ Key = tuple[Any, ...]
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Decoded:
     """One partition file in memory, and the first and last key of its rows."""
 
+    #: every stored column, or of a large file those that were asked for
     frame: pl.DataFrame
     manifest: Manifest
+    #: type names of every stored column
+    stored: dict[str, str]
     first_key: Key | None
     last_key: Key | None
+    #: a contract known to declare exactly the stored columns
+    fits: Contract | None = None
 
 
 class RecentFiles(Generic[Item]):
@@ -92,11 +99,11 @@ def stored_rows(path: Path) -> int:
 def manifest_of(path: str) -> Manifest | None:
     """The manifest in a file's footer, or None where the file does not exist."""
     try:
-        identity = _identity(os.stat(path))
+        identity = _identity(Path(path).stat())
         known = _manifests.get(path, identity)
         if known is not None:
             return known
-        with open(path, "rb") as handle:
+        with Path(path).open("rb") as handle:
             identity = _identity(os.fstat(handle.fileno()))
             manifest = _from_metadata(path, pl.read_parquet_metadata(handle), identity)
     except FileNotFoundError:
@@ -105,35 +112,33 @@ def manifest_of(path: str) -> Manifest | None:
     return manifest
 
 
-def decode(path: str, key: tuple[str, ...], columns: list[str] | None = None, *, keep: bool = True) -> Decoded | None:
+def decode(
+    path: str, key: tuple[str, ...], columns: Collection[str] | None = None, *, keep: bool = True
+) -> Decoded | None:
     """The rows and manifest of a file, or None where it does not exist.
 
     Of a large file only `columns` are read. `keep` says whether a small one stays in memory.
     """
     try:
-        known = _frames.get(path, _identity(os.stat(path)))
+        known = _frames.get(path, _identity(Path(path).stat()))
         if known is not None:
             return known
-        with open(path, "rb") as handle:
+        with Path(path).open("rb") as handle:
             identity = _identity(os.fstat(handle.fileno()))
             large = identity[2] > LARGE_FILE_BYTES
             body = io.BytesIO(handle.read()) if not large else handle
             manifest = _from_metadata(path, pl.read_parquet_metadata(body), identity)
             body.seek(0)
-            wanted = _present(body, columns) if large and columns is not None else None
+            schema = pl.read_parquet_schema(body)
+            body.seek(0)
+            wanted = [name for name in columns if name in schema] if large and columns is not None else None
             frame = pl.read_parquet(body, columns=wanted)
     except FileNotFoundError:
         return None
-    decoded = Decoded(frame, manifest, _key_at(frame, key, 0), _key_at(frame, key, -1))
+    decoded = Decoded(frame, manifest, column_types(schema), _key_at(frame, key, 0), _key_at(frame, key, -1))
     if keep and not large:
         _frames.put(path, identity, decoded, int(frame.estimated_size()) + 1)
     return decoded
-
-
-def _present(handle: Any, columns: list[str]) -> list[str]:
-    stored = pl.read_parquet_schema(handle)
-    handle.seek(0)
-    return [name for name in columns if name in stored]
 
 
 def _key_at(frame: pl.DataFrame, key: tuple[str, ...], row: int) -> Key | None:

@@ -1,8 +1,9 @@
 """Reading the lake: which files hold the asked rows, and what is left to filter in each."""
 
-import os
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -25,26 +26,34 @@ class LakeReader:
     def read(self, asked: Request) -> pl.DataFrame:
         """The asked rows and columns, sorted by the key."""
         contract = asked.contract
-        parts = [(found, self._asked_rows(asked, found)) for found in self._found(asked, keep=True)]
-        parts = [(found, rows) for found, rows in parts if rows.height]
-        if not parts:
+        found = [part for part in self._found(asked, keep=True) if part.frame.height]
+        if not found:
             return contract.empty().select(asked.columns)
-        rows = pl.concat([rows for _, rows in parts]) if len(parts) > 1 else parts[0][1]
-        if not _in_order([found for found, _ in parts]):
+        parts = [self._declared(asked, part) for part in found]
+        rows = pl.concat(parts) if len(parts) > 1 else parts[0]
+        needed = asked.needed()
+        if len(needed) < len(rows.columns):
+            rows = rows.select([name for name in rows.columns if name in needed])
+        left = asked.remaining(*_span(found))
+        if left is not None:
+            rows = rows.filter(left)
+        if not _in_order(found):
             rows = rows.sort(list(contract.key), maintain_order=True)
         return rows if rows.columns == asked.columns else rows.select(asked.columns)
 
     def frames(self, asked: Request, *, keep: bool) -> Iterator[pl.DataFrame]:
         """The asked rows, partition by partition."""
         for found in self._found(asked, keep=keep):
-            yield self._asked_rows(asked, found).select(asked.columns)
+            rows = self._declared(asked, found)
+            left = asked.remaining(found.manifest.min_time, found.manifest.max_time)
+            yield (rows if left is None else rows.filter(left)).select(asked.columns)
 
     def listed(self, contract: Contract) -> list[str]:
         """The partitions stored now, sorted."""
         folder = self.lake / contract.name
         if not folder.is_dir():
             return []
-        return sorted(unquoted(name.removesuffix(SUFFIX)) for name in os.listdir(folder) if is_partition_file(name))
+        return sorted(unquoted(file.stem) for file in folder.iterdir() if is_partition_file(file.name))
 
     def partitions(self, asked: Request) -> list[str]:
         """The partitions stored at `as_of`."""
@@ -64,12 +73,12 @@ class LakeReader:
         path = self._path(asked, partition)
         if path is None:
             return None
-        found = decode(path, asked.contract.key, self._needed(asked), keep=keep)
+        found = decode(path, asked.contract.key, asked.needed(), keep=keep)
         if found is None or asked.as_of is None or found.manifest.published_at <= asked.as_of:
             return found
         # replaced between the two looks: the version of that time has just been kept
         older = self.versions.at(found.manifest, asked.as_of)
-        return None if older is None else decode(str(older), asked.contract.key, self._needed(asked), keep=keep)
+        return None if older is None else decode(str(older), asked.contract.key, asked.needed(), keep=keep)
 
     def _path(self, asked: Request, partition: str) -> str | None:
         path = f"{self.lake}/{asked.contract.name}/{quoted(partition)}{SUFFIX}"
@@ -83,25 +92,30 @@ class LakeReader:
         older = self.versions.at(current, asked.as_of)
         return None if older is None else str(older)
 
-    def _asked_rows(self, asked: Request, found: Decoded) -> pl.DataFrame:
-        manifest = found.manifest
-        rows = found.frame
-        if rows.schema != asked.contract.schema:
-            rows = self._declared(asked, found)
-        left = asked.remaining(manifest.min_time, manifest.max_time)
-        return rows if left is None else rows.filter(left)
-
     def _declared(self, asked: Request, found: Decoded) -> pl.DataFrame:
+        contract = asked.contract
+        if found.fits is contract:
+            return found.frame
+        if found.frame.schema == contract.schema:
+            found.fits = contract
+            return found.frame
         where = f"partition {found.manifest.partition}"
-        return as_declared(asked.contract, found.frame, where)
+        return as_declared(contract, found.frame, where, stored=found.stored, columns=asked.needed())
 
-    def _needed(self, asked: Request) -> list[str] | None:
-        return None
+
+def _span(found: list[Decoded]) -> tuple[datetime | None, datetime | None]:
+    """First and last time over partitions that all have rows."""
+    firsts = [part.manifest.min_time for part in found]
+    lasts = [part.manifest.max_time for part in found]
+    known = [first for first in firsts if first is not None], [last for last in lasts if last is not None]
+    if len(known[0]) < len(found) or len(known[1]) < len(found):
+        return None, None
+    return min(known[0]), max(known[1])
 
 
 def _in_order(found: list[Decoded]) -> bool:
     """Whether the partitions, each sorted by the key, follow one another by the key."""
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         if before.last_key is None or after.first_key is None or before.last_key > after.first_key:
             return False
     return True

@@ -8,7 +8,7 @@ from pathlib import Path
 from market_assets.core.contracts import Contract
 from resources.stores.errors import VersionPruned
 from resources.stores.lake_files import manifest_of
-from resources.stores.names import SUFFIX, quoted, stamp, unquoted, unstamped
+from resources.stores.names import SUFFIX, quoted, stamp, unquoted
 from resources.stores.protocol import Manifest
 
 
@@ -26,13 +26,12 @@ class LakeVersions:
         if not link.exists():  # a writer killed between link and replacement has left it there
             os.link(current, link)
 
-    def published(self, table: str, partition: str) -> list[tuple[datetime, Path]]:
-        """Publication time and file of every kept version, oldest first."""
+    def kept(self, table: str, partition: str) -> list[Path]:
+        """The file of every kept version, oldest first; its stem is the stamp of its publication."""
         folder = self._folder(table, partition)
         if not folder.is_dir():
             return []
-        names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
-        return [(unstamped(name.removesuffix(SUFFIX)), folder / name) for name in names]
+        return sorted(file for file in folder.iterdir() if file.suffix == SUFFIX)
 
     def at(self, current: Manifest, then: datetime) -> Path | None:
         """The file that was current at `then`, where that is not the current one.
@@ -42,7 +41,7 @@ class LakeVersions:
         """
         if current.first_published_at > then:
             return None
-        known = [path for published, path in self.published(current.table, current.partition) if published <= then]
+        known = [path for path in self.kept(current.table, current.partition) if path.stem <= stamp(then)]
         if known:
             return known[-1]
         raise VersionPruned(
@@ -52,16 +51,18 @@ class LakeVersions:
 
     def manifests(self, table: str, partition: str) -> list[Manifest]:
         """The manifests of the kept versions, oldest first."""
-        found = (manifest_of(str(path)) for _, path in self.published(table, partition))
+        found = (manifest_of(str(path)) for path in self.kept(table, partition))
         return [manifest for manifest in found if manifest is not None]
 
     def prune(self, current: Manifest, *, keep: int, days: int, now: datetime) -> int:
         """Remove versions beyond the last `keep` that were replaced more than `days` ago."""
-        history = self.published(current.table, current.partition)
-        replaced_at = [published for published, _ in history[1:]] + [current.published_at]
+        published = stamp(current.published_at)
+        superseded = [path for path in self.kept(current.table, current.partition) if path.stem < published]
+        replaced = [path.stem for path in superseded[1:]] + [published]
+        oldest_kept = stamp(now - timedelta(days=days))
         removed = 0
-        for (published, path), replaced in list(zip(history, replaced_at, strict=True))[: max(len(history) - keep, 0)]:
-            if published < current.published_at and replaced < now - timedelta(days=days):
+        for path, replaced_at in zip(superseded[: max(len(superseded) - keep, 0)], replaced, strict=False):
+            if replaced_at < oldest_kept:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
@@ -70,7 +71,7 @@ class LakeVersions:
         """The partitions that have a history."""
         folder = self._root / contract.name
         if folder.is_dir():
-            yield from sorted(unquoted(name) for name in os.listdir(folder))
+            yield from sorted(unquoted(file.name) for file in folder.iterdir())
 
     def _folder(self, table: str, partition: str) -> Path:
         return self._root / table / quoted(partition)

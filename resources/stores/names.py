@@ -31,8 +31,3 @@ def is_partition_file(name: str) -> bool:
 def stamp(instant: datetime) -> str:
     """An instant as a file name that sorts by time."""
     return instant.astimezone(UTC).strftime(_STAMP)
-
-
-def unstamped(name: str) -> datetime:
-    """The instant of such a name."""
-    return datetime.strptime(name, _STAMP).replace(tzinfo=UTC)

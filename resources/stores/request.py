@@ -48,6 +48,12 @@ class Request:
             return None
         return sorted("|".join(parts) for parts in itertools.product(*[choice or [] for choice in choices]))
 
+    def needed(self) -> set[str]:
+        """The columns that answering takes: those asked for, filtered on and sorted by."""
+        filtered = self.predicate.meta.root_names() if self.predicate is not None else []
+        times = [self.contract.time_column] if self.contract.time_column else []
+        return {*self.columns, *self.values, *filtered, *times, *self.contract.key}
+
     def admits(self, partition: str) -> bool:
         """Whether a partition of that name can hold an asked row."""
         dimensions = self.contract.dimensions
@@ -82,7 +88,9 @@ class Request:
 
     def remaining(self, min_time: datetime | None, max_time: datetime | None) -> pl.Expr | None:
         """What the rows of an admitted partition with that time span must still be filtered by."""
-        conditions = [self._one_of(column, values) for column, values in self.values.items() if not self._implied(column)]
+        conditions = [
+            self._one_of(column, values) for column, values in self.values.items() if not self._implied(column)
+        ]
         if self.predicate is not None:
             conditions.append(self.predicate)
         conditions.extend(self._bounds(min_time, max_time))

@@ -10,6 +10,7 @@ of each partition. A superseded link stays for a while, for queries that have al
 the first list calls newest is then still in the second one.
 """
 
+import itertools
 import os
 import uuid
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from market_assets.core.contracts import Contract
 from resources.stores.lake_tables import SCHEMA_FILE
-from resources.stores.names import SUFFIX, quoted, stamp, unstamped
+from resources.stores.names import SUFFIX, quoted, stamp
 from resources.stores.protocol import Manifest
 
 _LIVE = ".live"
@@ -71,7 +72,7 @@ class Warehouse:
         try:
             with duckdb.connect(str(beside)) as connection:
                 connection.execute(text)
-            os.replace(beside, self._file)
+            beside.replace(self._file)
         finally:
             beside.unlink(missing_ok=True)
         self._statements.write_text(text)
@@ -79,7 +80,7 @@ class Warehouse:
     def _view(self, contract: Contract) -> list[str]:
         files = _text(_globbed(str(self._folder(contract.name).absolute())) + f"/*{SUFFIX}")
         columns = ", ".join(f"stored.{_name(column)}" for column in contract.columns)
-        view = (
+        view = (  # every name and path in it is quoted
             f"CREATE OR REPLACE VIEW {_name(contract.name)} AS SELECT {columns} "
             f"FROM (SELECT max(file) AS file FROM glob({files}) "
             f"GROUP BY regexp_replace(file, '@[^@]*$', '')) AS newest "
@@ -95,10 +96,10 @@ class Warehouse:
 
     def _let_go(self, folder: Path, newest: str, now: datetime) -> None:
         prefix = newest[: newest.rindex("@") + 1]
-        names = sorted(name for name in os.listdir(folder) if name.startswith(prefix))
-        for name, successor in zip(names, names[1:], strict=False):
-            replaced = unstamped(successor.removeprefix(prefix).removesuffix(SUFFIX))
-            if name < newest and replaced < now - _GRACE:
+        left_behind = f"{prefix}{stamp(now - _GRACE)}"
+        names = sorted(file.name for file in folder.iterdir() if file.name.startswith(prefix))
+        for name, successor in itertools.pairwise(names):
+            if name < newest and successor < left_behind:
                 (folder / name).unlink(missing_ok=True)
 
     def _folder(self, table: str) -> Path:

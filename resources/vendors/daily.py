@@ -15,11 +15,12 @@ from market_assets.core import calendars
 from market_assets.core.contracts import UTC_MICROS
 from market_assets.equities.schemas import EquitiesCorporateActions, EquitiesDailyBars
 from resources.http.errors import Clipped, EmptyUnexpected, NotFound
+from resources.http.transport import Reply
 
 #: columns of FetchedBars.frame
-BARS = pl.Schema({k: v for k, v in EquitiesDailyBars.contract().schema.items() if k != "fallback_level"})
+BARS = pl.Schema([(k, v) for k, v in EquitiesDailyBars.contract().schema.items() if k != "fallback_level"])
 #: columns of FetchedBars.rejected
-REJECTED = pl.Schema({**BARS, "reason": pl.String, "row_number": pl.Int64})
+REJECTED = pl.Schema([*BARS.items(), ("reason", pl.String()), ("row_number", pl.Int64())])
 _STATED = (
     "symbol ex_date kind split_from split_to amount amount_basis currency dividend_type "
     "declared_date record_date pay_date source ingested_at"
@@ -28,14 +29,14 @@ _STATED = (
 ACTIONS = pl.Schema({name: EquitiesCorporateActions.contract().schema[name] for name in _STATED.split()})
 #: what a vendor's parser gives for each row, in the vendor's order
 PARSED = pl.Schema(
-    {
-        "symbol": pl.String,
-        "session_date": pl.Date,
-        **dict.fromkeys(("open", "high", "low", "close", "volume", "vwap_vendor"), pl.Float64),
-        "trade_count": pl.Int64,
-        "ingested_at": UTC_MICROS,
-        "row_number": pl.Int64,
-    }
+    [
+        ("symbol", pl.String),
+        ("session_date", pl.Date),
+        *((name, pl.Float64) for name in ("open", "high", "low", "close", "volume", "vwap_vendor")),
+        ("trade_count", pl.Int64),
+        ("ingested_at", UTC_MICROS),
+        ("row_number", pl.Int64),
+    ]
 )
 PRICES = ("open", "high", "low", "close")
 #: sessions that a first bar may be late before history counts as cut off
@@ -113,6 +114,16 @@ class FetchedActions:
 def nothing(why: str) -> FetchedBars:
     """An answer without rows for which nothing was asked."""
     return FetchedBars(pl.DataFrame(schema=BARS), pl.DataFrame(schema=REJECTED), trace=(why,))
+
+
+def costs(vendor: str, n_rows: int, replies: Sequence[Reply]) -> dict[str, Any]:
+    """The fields `requests`, `bytes` and `trace` of an answer made of these replies."""
+    requests = sum(reply.requests for reply in replies)
+    return {
+        "requests": requests,
+        "bytes": sum(len(reply.body) for reply in replies),
+        "trace": (f"{vendor}: {n_rows} rows, {len(replies)} page(s), {requests} request(s)",),
+    }
 
 
 def finished(rows: pl.DataFrame, *, source: str, price_basis: str, first: date, last: date) -> FetchedBars:

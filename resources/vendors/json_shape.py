@@ -34,6 +34,22 @@ def member(vendor: str, holder: Any, path: str, kind: type | tuple[type, ...]) -
     return found
 
 
+def mapping(vendor: str, holder: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """The object at `path`; empty where it is absent or null."""
+    found = holder.get(path.rpartition(".")[2])
+    if found is not None and not isinstance(found, dict):
+        raise Malformed(vendor, f"{path} must be an object, was {_show(found)}")
+    return found or {}
+
+
+def listing(vendor: str, holder: Mapping[str, Any], path: str) -> Sequence[Any]:
+    """The list at `path`; empty where it is absent or null."""
+    found = holder.get(path.rpartition(".")[2])
+    if found is not None and not isinstance(found, list):
+        raise Malformed(vendor, f"{path} must be a list, was {_show(found)}")
+    return found or []
+
+
 def objects(vendor: str, holder: Mapping[str, Any], path: str) -> list[Mapping[str, Any]]:
     """The list of objects at `path`; an absent one is empty."""
     if path not in holder:

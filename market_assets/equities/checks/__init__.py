@@ -90,7 +90,9 @@ CHECKS = [
         ],
         load=_loader(
             schemas.EquitiesDailyBars,
-            quarantined=lambda context: _store(context).read(schemas.EquitiesDailyBars.contract().quarantine(), _own(context)),
+            quarantined=lambda context: _store(context).read(
+                schemas.EquitiesDailyBars.contract().quarantine(), _own(context)
+            ),
             symbols=lambda context: _whole(context, schemas.EquitiesSymbols),
         ),
         partitions_def=SYMBOL_YEAR,
@@ -166,7 +168,11 @@ CHECKS = [
             schemas.EquitiesFeatures,
             adjusted=lambda context: _store(context).read(
                 schemas.EquitiesAdjustedBars.contract(),
-                **({"start": date(_years(context)["start"].year - 1, 1, 1), "end": _years(context)["end"]} if _own(context) else {}),
+                **(
+                    {"start": date(_years(context)["start"].year - 1, 1, 1), "end": _years(context)["end"]}
+                    if _own(context)
+                    else {}
+                ),
             ),
             actions=lambda context: _whole(context, schemas.EquitiesCorporateActions),
             symbols=lambda context: _whole(context, schemas.EquitiesSymbols),

@@ -17,7 +17,11 @@ def actions_plausible(frame: pl.DataFrame) -> Judgement:
         | (pl.col("split_ratio") < 1 / LARGE_RATIO)
         | (pl.col("record_date") < pl.col("ex_date") - pl.duration(days=RECORD_DAYS))
     )
-    return warn_unless(odd.is_empty(), n=odd.height, rows=odd.select("symbol", "kind", "ex_date", "amount", "split_ratio", "record_date"))
+    return warn_unless(
+        odd.is_empty(),
+        n=odd.height,
+        rows=odd.select("symbol", "kind", "ex_date", "amount", "split_ratio", "record_date"),
+    )
 
 
 def dividends_below_price(frame: pl.DataFrame) -> Judgement:
@@ -34,7 +38,9 @@ def splits_in_prices(frame: pl.DataFrame, bars: pl.DataFrame) -> Judgement:
         .with_columns(seen_ratio=pl.col("open") / pl.col("prev_close"), stated_ratio=1 / pl.col("split_ratio"))
         .filter((pl.col("seen_ratio") / pl.col("stated_ratio") - 1).abs() > SPLIT_TOLERANCE)
     )
-    return warn_unless(missing.is_empty(), "split_not_in_prices", rows=missing.select("symbol", "ex_date", "split_ratio", "seen_ratio"))
+    return warn_unless(
+        missing.is_empty(), "split_not_in_prices", rows=missing.select("symbol", "ex_date", "split_ratio", "seen_ratio")
+    )
 
 
 def actions_withdrawn(frame: pl.DataFrame) -> Judgement:
@@ -47,7 +53,9 @@ def factors_consistent(frame: pl.DataFrame, scored: pl.DataFrame) -> Judgement:
     """Adjustment keeps traded value: close_split x volume_split = close x volume, to 1e-9."""
     both = frame.join(scored.select("symbol", "session_date", "close", "volume"), on=["symbol", "session_date"])
     value = pl.col("close") * pl.col("volume")
-    off = both.filter((pl.col("close_split") * pl.col("volume_split") - value).abs() > 1e-9 * pl.max_horizontal(value, 1.0))
+    off = both.filter(
+        (pl.col("close_split") * pl.col("volume_split") - value).abs() > 1e-9 * pl.max_horizontal(value, 1.0)
+    )
     return error_unless(off.is_empty(), n=off.height, rows=off.select("symbol", "session_date", "close", "close_split"))
 
 
@@ -60,14 +68,22 @@ def latest_unadjusted(frame: pl.DataFrame, actions: pl.DataFrame) -> Judgement:
         .filter(pl.col("last_ex").is_null() | (pl.col("session_date") >= pl.col("last_ex")))
         .filter((pl.col("split_factor") != 1.0) | (pl.col("total_factor") != 1.0))
     )
-    return error_unless(off.is_empty(), n=off.height, rows=off.select("symbol", "session_date", "split_factor", "total_factor"))
+    return error_unless(
+        off.is_empty(), n=off.height, rows=off.select("symbol", "session_date", "split_factor", "total_factor")
+    )
 
 
 def same_actions(adjusted: pl.DataFrame) -> Judgement:
     """All loaded years of a symbol were adjusted with the same actions."""
     mixed = (
         adjusted.group_by("symbol", maintain_order=True)
-        .agg(n=pl.col("actions_as_of").n_unique(), oldest=pl.col("actions_as_of").min(), newest=pl.col("actions_as_of").max())
+        .agg(
+            n=pl.col("actions_as_of").n_unique(),
+            oldest=pl.col("actions_as_of").min(),
+            newest=pl.col("actions_as_of").max(),
+        )
         .filter(pl.col("n") > 1)
     )
-    return error_unless(mixed.is_empty(), "re-materialise equities_adjusted_bars for all years of these symbols", rows=mixed)
+    return error_unless(
+        mixed.is_empty(), "re-materialise equities_adjusted_bars for all years of these symbols", rows=mixed
+    )

@@ -16,7 +16,10 @@ def symbols_windows(frame: pl.DataFrame) -> Judgement:
     overlapping = (
         frame.sort("symbol", "valid_from")
         .with_columns(next_from=pl.col("valid_from").shift(-1).over("symbol"))
-        .filter(pl.col("next_from").is_not_null() & (pl.col("valid_to").is_null() | (pl.col("next_from") <= pl.col("valid_to"))))
+        .filter(
+            pl.col("next_from").is_not_null()
+            & (pl.col("valid_to").is_null() | (pl.col("next_from") <= pl.col("valid_to")))
+        )
     )
     return error_unless(overlapping.is_empty(), overlapping=overlapping)
 
@@ -38,9 +41,12 @@ def no_synthetic_source(frame: pl.DataFrame) -> Judgement:
 def ohlc_order(frame: pl.DataFrame) -> Judgement:
     """High is the highest and low the lowest price; a row that breaks this is kept and scored."""
     broken = frame.filter(
-        (pl.col("high") < pl.max_horizontal("open", "close", "low")) | (pl.col("low") > pl.min_horizontal("open", "close", "high"))
+        (pl.col("high") < pl.max_horizontal("open", "close", "low"))
+        | (pl.col("low") > pl.min_horizontal("open", "close", "high"))
     )
-    return warn_unless(broken.is_empty(), n=broken.height, rows=broken.select("symbol", "session_date", "open", "high", "low", "close"))
+    return warn_unless(
+        broken.is_empty(), n=broken.height, rows=broken.select("symbol", "session_date", "open", "high", "low", "close")
+    )
 
 
 def only_sessions(frame: pl.DataFrame, symbols: pl.DataFrame) -> Judgement:
@@ -60,7 +66,9 @@ def inside_listing(frame: pl.DataFrame, symbols: pl.DataFrame) -> Judgement:
 
 def quarantine_empty(quarantined: pl.DataFrame) -> Judgement:
     """Rows that broke a row rule are in quarantine; a person should look at them."""
-    return warn_unless(quarantined.is_empty(), n=quarantined.height, rows=quarantined.select("symbol", "session_date", "reason"))
+    return warn_unless(
+        quarantined.is_empty(), n=quarantined.height, rows=quarantined.select("symbol", "session_date", "reason")
+    )
 
 
 def freshness(frame: pl.DataFrame, symbols: pl.DataFrame) -> Judgement:
@@ -90,6 +98,9 @@ def _all_sessions(bars: pl.DataFrame) -> pl.DataFrame:
     first, last = bars["session_date"].min(), bars["session_date"].max()
     assert isinstance(first, date) and isinstance(last, date)
     return pl.concat(
-        pl.DataFrame({"calendar": calendar, "session_date": calendars.sessions(calendar, first, last)}, schema={"calendar": pl.String, "session_date": pl.Date})
+        pl.DataFrame(
+            {"calendar": calendar, "session_date": calendars.sessions(calendar, first, last)},
+            schema={"calendar": pl.String, "session_date": pl.Date},
+        )
         for calendar in ("XNYS", "always")
     )

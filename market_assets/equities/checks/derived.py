@@ -36,7 +36,11 @@ def validated_share(frame: pl.DataFrame) -> Judgement:
 def suspect_splits(frame: pl.DataFrame) -> Judgement:
     """No gap looks like a split that nobody recorded."""
     found = frame.filter("flag_suspect_split")
-    return warn_unless(found.is_empty(), n=found.height, rows=found.select("symbol", "session_date", "open", "prev_close_ref", "gap_ratio"))
+    return warn_unless(
+        found.is_empty(),
+        n=found.height,
+        rows=found.select("symbol", "session_date", "open", "prev_close_ref", "gap_ratio"),
+    )
 
 
 def large_returns(frame: pl.DataFrame) -> Judgement:
@@ -47,10 +51,24 @@ def large_returns(frame: pl.DataFrame) -> Judgement:
 
 def nulls_in_warm_up(frame: pl.DataFrame) -> Judgement:
     """After 250 sessions only labels, yields and ranks may be null."""
-    may = {"label_fwd_5d", "ret_20d_rank", "open_gap_ratio", "volume_ratio_20", "volume_trend_20_60", "obv_250", "vpt_250"}
+    may = {
+        "label_fwd_5d",
+        "ret_20d_rank",
+        "open_gap_ratio",
+        "volume_ratio_20",
+        "volume_trend_20_60",
+        "obv_250",
+        "vpt_250",
+    }
     names = [name for name, kind in frame.schema.items() if kind == pl.Float64 and name not in may]
-    ranked = frame.with_columns(n=pl.int_range(pl.len()).over("symbol", order_by="session_date")).filter(pl.col("n") >= 250)
-    nulls = {name: count for name, count in ranked.select(pl.col(names).null_count()).row(0, named=True).items() if count} if ranked.height else {}
+    ranked = frame.with_columns(n=pl.int_range(pl.len()).over("symbol", order_by="session_date")).filter(
+        pl.col("n") >= 250
+    )
+    nulls = (
+        {name: count for name, count in ranked.select(pl.col(names).null_count()).row(0, named=True).items() if count}
+        if ranked.height
+        else {}
+    )
     return warn_unless(not nulls, nulls=nulls, rows_past_warm_up=ranked.height)
 
 
@@ -80,7 +98,12 @@ def agreement(frame: pl.DataFrame) -> Judgement:
     recently = failed.filter(pl.col("session_date").is_in(recent.implode()))
     severe = share > settings().equities.reconcile.fail_ratio
     judgement = error_unless if severe else warn_unless
-    return judgement(not severe and recently.is_empty(), fail_share=share, n_compared=compared.height, rows=failed.select("symbol", "session_date", "close_a", "close_b", "rel_diff"))
+    return judgement(
+        not severe and recently.is_empty(),
+        fail_share=share,
+        n_compared=compared.height,
+        rows=failed.select("symbol", "session_date", "close_a", "close_b", "rel_diff"),
+    )
 
 
 def basis_and_dates(frame: pl.DataFrame) -> Judgement:
@@ -96,7 +119,11 @@ def stale_symbols(frame: pl.DataFrame) -> Judgement:
     stale = active.filter(pl.col("status").is_in(["stale", "empty"]))
     share = stale.height / active.height if active.height else 0.0
     judgement = error_unless if share > STALE_SHARE_ERROR else warn_unless
-    return judgement(stale.is_empty(), stale_share=share, rows=stale.select("symbol", "status", "latest_session", "sessions_behind", "last_error"))
+    return judgement(
+        stale.is_empty(),
+        stale_share=share,
+        rows=stale.select("symbol", "status", "latest_session", "sessions_behind", "last_error"),
+    )
 
 
 def validation_rate(frame: pl.DataFrame) -> Judgement:

@@ -62,7 +62,12 @@ def with_factors(
     )
     judged = _factored(_with_prev_close(merged, bars, sessions)).with_columns(reason=_reason())
     good = judged.filter(pl.col("reason").is_null()).select(list(contract.columns))
-    bad = judged.filter(pl.col("reason").is_not_null()).select(*contract.columns, "reason", "row_number")
+    bad = (
+        judged.filter(pl.col("reason").is_not_null())
+        .select(*contract.columns, "reason", "row_number")
+        # an amount of NaN or infinity is told by the reason; the value itself is never stored
+        .with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
+    )
     return Actions(contract.validate(good), bad, moved.sort("symbol", "ex_date", "kind"))
 
 
@@ -72,13 +77,14 @@ def _typed(fetched: pl.DataFrame) -> pl.DataFrame:
     numbered = fetched if "row_number" in fetched.columns else fetched.with_row_index("row_number")
     absent = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in numbered.columns]
     is_split = pl.col("kind") == "split"
+    has_terms = (pl.col("split_from") > 0) & (pl.col("split_to") > 0)
     return (
         numbered.with_columns(absent)
         .with_columns(pl.col(name).cast(kind) for name, kind in schema.items())
         .with_columns(
             pl.col("row_number").cast(pl.Int64),
             amount_basis=pl.when(~is_split).then(pl.col("amount_basis").fill_null("as_paid")),
-            split_ratio=pl.when(is_split).then(pl.col("split_to") / pl.col("split_from")),
+            split_ratio=pl.when(is_split & has_terms).then(pl.col("split_to") / pl.col("split_from")),
         )
         .select(*schema, "row_number")
     )
@@ -179,7 +185,7 @@ def _factored(actions: pl.DataFrame) -> pl.DataFrame:
 def _reason() -> pl.Expr:
     """Name of the first row rule an action breaks, null where it breaks none."""
     is_split = pl.col("kind") == "split"
-    terms = ((pl.col("split_from") > 0) & (pl.col("split_to") > 0) & pl.col("split_ratio").is_finite()).fill_null(False)
+    terms = pl.col("split_ratio").is_finite().fill_null(False)
     cash = (pl.col("amount").is_finite() & (pl.col("amount") >= 0)).fill_null(False)
     return (
         pl.when(pl.col("ex_date").is_null())

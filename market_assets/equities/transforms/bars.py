@@ -62,7 +62,10 @@ def clean(
     broken = [judged.filter(pl.col("reason").is_not_null()), _as_quarantined(rejected, fallback_level, has_volume)]
     return CleanBars(
         bars=contract.validate(kept.select(list(contract.columns))),
-        quarantined=pl.concat(part.select(*contract.columns, "reason", "row_number") for part in broken),
+        quarantined=pl.concat(part.select(*contract.columns, "reason", "row_number") for part in broken).with_columns(
+            # a price of NaN or infinity is told by the reason; the value itself is never stored
+            pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64))
+        ),
         n_duplicates=good.height - kept.height,
         n_not_due=labelled.height - closed.height,
     )

@@ -170,7 +170,8 @@ def _suspect_split() -> pl.Expr:
 
 def _quality() -> pl.Expr:
     penalty = pl.sum_horizontal(pl.col(flag).cast(pl.Int32) * points for flag, points in _PENALTIES.items())
-    return (100 - penalty).clip(lower_bound=0) / 100.0
+    # Polars divides by a constant as it multiplies by its inverse: 70 / 100 is 0.7 only after rounding
+    return ((100 - penalty).clip(lower_bound=0) / 100.0).round(2)
 
 
 def _with_issues(flagged: pl.DataFrame) -> pl.DataFrame:

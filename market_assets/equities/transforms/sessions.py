@@ -15,7 +15,12 @@ from market_assets.core.errors import MarketAssetsError
 #: calendar -> its sessions: session_date (Date), close_at (UTC instant)
 Sessions = Mapping[str, pl.DataFrame]
 
-_NUMBERED = {"calendar": pl.String, "session_date": pl.Date, "close_at": UTC_MICROS, "session_number": pl.Int64}
+_NUMBERED: dict[str, pl.DataType | type[pl.DataType]] = {
+    "calendar": pl.String,
+    "session_date": pl.Date,
+    "close_at": UTC_MICROS,
+    "session_number": pl.Int64,
+}
 
 
 class NotOnCalendar(MarketAssetsError, ValueError):

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 import talib
-from market_assets.core import indicators
 
+from market_assets.core import indicators
 from tests.market_assets.core.golden_series import golden_series
 
 CLOSE, HIGH, LOW, VOLUME = (pl.col(name) for name in ("close", "high", "low", "volume"))

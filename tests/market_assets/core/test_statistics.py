@@ -2,6 +2,7 @@
 
 import polars as pl
 import pytest
+
 from market_assets.core import statistics
 
 HISTORY = [float(i) for i in range(1, 31)]

@@ -1,0 +1,92 @@
+"""Puts the app together: guard, REST, pages. `create_app` for a server, `run` for the command."""
+
+from pathlib import Path
+
+from dash import Dash
+from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
+
+from dashboards.gauges import gauges
+from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
+from dashboards.keys import ApiKeys
+from dashboards.pages import shell
+from dashboards.rest import admin, equities, errors, health, metrics, removed
+from dashboards.services import Services
+from dashboards.telemetry import TimingMiddleware
+from market_assets.settings import Settings
+
+TITLE = "market-assets"
+_DESCRIPTION = (
+    "Stored market data, read-only. Every GET over stored assets takes `as_of` and answers with the versions "
+    "published then. Failures are `{detail, code}`. Writes need `X-API-Key`."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole app over one store. Raises InvalidRequest for an open bind without any key."""
+    app_services = Services.of(settings)
+    refuse_open_bind(settings.api.host, app_services.keys)
+    server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION)
+    server.state.services = app_services
+    errors.register(server)
+    for part in (equities, admin, health, metrics, removed):
+        server.include_router(part.router)
+    server.include_router(removed.fallback)
+    app_services.telemetry.add_gauges(lambda: gauges(app_services))
+    _add_pages(server, app_services)
+    _add_middleware(server, settings, app_services)
+    return server
+
+
+def _add_pages(server: FastAPI, app_services: Services) -> None:
+    pages = Dash(
+        TITLE,
+        server=server,
+        title=TITLE,
+        update_title="",
+        assets_folder=str(Path(__file__).parent / "assets"),
+        suppress_callback_exceptions=True,  # a page's parts are not in the layout until it is opened
+        index_string=shell.INDEX,
+    )
+    shell.build(pages, app_services)
+
+    async def page(request: Request) -> Response:
+        """A page by its path: the same document, and 404 where no page has that path."""
+        found = shell.page_of(request.url.path) is not None
+        return Response(pages.index(), status_code=200 if found else 404, media_type="text/html")
+
+    # before Dash adds its own catch-all, which answers 200 to every path
+    server.add_api_route("/{path:path}", page, methods=["GET"], include_in_schema=False)
+
+
+def _add_middleware(server: FastAPI, settings: Settings, app_services: Services) -> None:
+    """The last one added is the first one asked."""
+    if settings.api.cors_origins:
+        server.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.api.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["X-API-Key", "Content-Type"],
+        )
+    server.add_middleware(
+        Guard,
+        keys=app_services.keys,
+        limit=RateLimit(settings.api.rate_limit_per_minute),
+        reads_need_key=not is_loopback(settings.api.host),
+    )
+    server.add_middleware(TimingMiddleware, telemetry=app_services.telemetry)
+
+
+def run(settings: Settings) -> None:
+    """Serve until stopped. Raises InvalidRequest for a bind that others can reach without any key."""
+    import uvicorn
+
+    refuse_open_bind(settings.api.host, _keys(settings))
+    app = create_app(settings)
+    uvicorn.run(app, host=settings.api.host, port=settings.api.port, log_level="info", access_log=False)
+
+
+def _keys(settings: Settings) -> ApiKeys:
+    keys = ApiKeys(settings.home)
+    keys.adopt(settings.api_key.get_secret_value() if settings.api_key else None)
+    return keys

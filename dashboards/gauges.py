@@ -1,0 +1,71 @@
+"""The gauges of `/metrics`, read when they are scraped. Unknown is left out, never zero."""
+
+from collections.abc import Iterable
+
+from dashboards.freshness import overdue_seconds
+from dashboards.health import machine
+from dashboards.orchestrator import OrchestratorUnavailable
+from dashboards.services import Services
+from dashboards.telemetry import GaugeSample
+from market_assets.core import clock
+
+_BREAKER_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
+
+
+def gauges(app: Services) -> Iterable[tuple[str, str, tuple[str, ...], list[GaugeSample]]]:
+    """What is read at scrape time: tables, freshness, sources, cache, machine, scheduler."""
+    tables = app.data.tables()
+    yield "table_rows", "Stored rows", ("asset",), [((t.name,), float(t.rows)) for t in tables]
+    yield "table_partitions", "Stored partitions", ("asset",), [((t.name,), float(t.partitions)) for t in tables]
+    yield "table_bytes", "Stored bytes", ("asset",), [((t.name,), float(t.bytes)) for t in tables]
+    now = clock.now()
+    yield (
+        "table_publication_age_seconds",
+        "Time since the newest publication",
+        ("asset",),
+        [((t.name,), (now - t.published_at).total_seconds() if t.published_at else None) for t in tables],
+    )
+    yield (
+        "data_freshness_seconds",
+        "Time since the first missing session was due; 0 while none is",
+        ("asset", "symbol"),
+        _freshness(app),
+    )
+    sources = app.sources.facts()
+    yield (
+        "source_breaker_state",
+        "0 closed, 1 half open, 2 open",
+        ("source",),
+        [((s.name,), _BREAKER_STATES.get(s.state)) for s in sources],
+    )
+    yield "source_calls", "Requests sent", ("source",), [((s.name,), float(s.total_calls)) for s in sources]
+    yield (
+        "source_budget_left",
+        "Requests left",
+        ("source", "window"),
+        [((s.name, w.window), float(w.left)) for s in sources for w in s.budget],
+    )
+    cache = app.cache.facts()
+    yield "response_cache_entries", "Answers kept", (), [((), float(cache.entries))]
+    yield "response_cache_hit_ratio", "Hits / lookups", (), [((), cache.hit_rate)]
+    for name, value in machine(app.settings.home).items():
+        yield name, "This process and its machine", (), [((), float(value) if value is not None else None)]
+    yield "scheduler_running", "1 while the scheduler's heartbeat is recent", (), [((), _scheduler(app))]
+
+
+def _freshness(app: Services) -> list[GaugeSample]:
+    """Seconds since the first missing session was due; a closed market never ages."""
+    status = app.data.load_or_none("equities_symbol_status")
+    if status is None:
+        return []
+    return [
+        (("equities_daily_bars", symbol), seconds)
+        for symbol, seconds in overdue_seconds(status, clock.now(), app.settings.equities.vendor_delay_min).items()
+    ]
+
+
+def _scheduler(app: Services) -> float | None:
+    try:
+        return float(app.orchestrator.scheduler_running())
+    except OrchestratorUnavailable:
+        return None

@@ -1,0 +1,49 @@
+"""What an HTTP status means, for every vendor; a vendor's file says only where its own differs."""
+
+from collections.abc import Callable
+
+import orjson
+
+from resources.http.errors import BadRequest, Malformed, NotFound, RateLimited, Unavailable, VendorError
+from resources.http.retry import retry_after
+from resources.http.transport import Reply
+
+_SHOWN = 200
+
+
+def refuse(vendor: str, reply: Reply, said: str, own: dict[int, Callable[[str], VendorError]]) -> None:
+    """Raise what a status other than 2xx means; `said` is the vendor's own text, `own` its own meanings.
+
+    429 and 418 carry the seconds of Retry-After.
+    """
+    status = reply.status
+    if 200 <= status < 300:
+        return
+    detail = f"HTTP {status}" + (f": {said[:_SHOWN]}" if said else "")
+    if status in own:
+        raise own[status](detail)
+    if status in {418, 429}:
+        raise RateLimited(
+            vendor, detail, retry_after_s=retry_after(reply.headers.get("retry-after"), reply.received_at)
+        )
+    if status >= 500:
+        raise Unavailable(
+            vendor, detail, retry_after_s=retry_after(reply.headers.get("retry-after"), reply.received_at)
+        )
+    if status == 404:
+        raise NotFound(vendor, detail)
+    if 300 <= status < 400:
+        raise Malformed(vendor, f"{detail} to {reply.headers.get('location', 'nowhere')}; redirects are not followed")
+    raise BadRequest(vendor, detail)
+
+
+def words(body: bytes) -> str:
+    """A vendor's own words in an error body, which may be empty, plain text, or JSON of several shapes."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace").strip()
+    for name in ("chart", "message", "error", "description", "code"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    return "" if isinstance(found, dict | list) or found is None else str(found)

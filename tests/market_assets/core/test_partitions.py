@@ -1,0 +1,51 @@
+"""Ranges of partition keys."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from market_assets.core.partitions import ranges, split_key
+
+YEARS = [str(year) for year in range(2015, 2027)]
+SYMBOLS = ["AAPL", "BAC", "BTC-USD", "XOM"]
+
+
+def test_contiguous_years_are_one_range() -> None:
+    """Neighbouring keys need one run."""
+    assert ranges({"2016", "2017", "2018"}, [YEARS]) == [("2016", "2018")]
+
+
+def test_a_hole_splits_a_range() -> None:
+    """A range never carries a partition nobody asked for."""
+    assert ranges({"2016", "2018"}, [YEARS]) == [("2016", "2016"), ("2018", "2018")]
+
+
+def test_symbols_with_the_same_years_share_a_range() -> None:
+    """A two-dimensional range covers the cross product, so equal blocks of neighbours merge."""
+    keys = {f"{s}|{y}" for s in ("AAPL", "BAC") for y in ("2019", "2020")} | {"XOM|2020"}
+    assert ranges(keys, [SYMBOLS, YEARS]) == [("AAPL|2019", "BAC|2020"), ("XOM|2020", "XOM|2020")]
+
+
+@given(st.sets(st.sampled_from([f"{s}|{y}" for s in SYMBOLS for y in YEARS])))
+def test_ranges_cover_exactly_what_was_asked(keys: set[str]) -> None:
+    """Whatever the set, the ranges' cross products are that set, each key once."""
+    covered: list[str] = []
+    for first, last in ranges(keys, [SYMBOLS, YEARS]):
+        (s0, y0), (s1, y1) = first.split("|"), last.split("|")
+        symbols = SYMBOLS[SYMBOLS.index(s0) : SYMBOLS.index(s1) + 1]
+        years = YEARS[YEARS.index(y0) : YEARS.index(y1) + 1]
+        covered += [f"{s}|{y}" for s, y in itertools.product(symbols, years)]
+    assert sorted(covered) == sorted(keys)
+
+
+@pytest.mark.parametrize(
+    ("key", "dimensions", "expected"),
+    [
+        ("AAPL|2020", ("symbol", "year"), {"symbol": "AAPL", "year": "2020"}),
+        ("2020", ("year",), {"year": "2020"}),
+    ],
+)
+def test_a_key_is_read_by_dimension(key: str, dimensions: tuple[str, ...], expected: dict[str, str]) -> None:
+    """Parts of a key stand in the order of the sorted dimension names."""
+    assert split_key(key, dimensions) == expected

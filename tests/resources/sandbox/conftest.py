@@ -1,0 +1,71 @@
+"""A sandbox on a real socket, and the clock most of its tests stop."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from resources.sandbox.app import create_app
+from resources.sandbox.backend import Backend
+from resources.sandbox.synthetic import SyntheticBackend
+
+#: a Friday evening in New York: the session is closed
+EVENING = datetime(2024, 6, 14, 23, tzinfo=UTC)
+BROWSER = {"User-Agent": "Mozilla/5.0 (compatible; tests)"}
+
+Serve = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def market() -> SyntheticBackend:
+    """One simulated market for all tests: symbols are simulated once."""
+    return SyntheticBackend(seed=7)
+
+
+@pytest.fixture
+def serve(market: SyntheticBackend) -> Iterator[Serve]:
+    """Start a sandbox on a free port of 127.0.0.1 and give its address."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(backend: Backend = market, *, faults: Sequence[str] = (), now: datetime = EVENING) -> str:
+        app = create_app(backend, faults=faults, now=lambda: now)
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        until = time.monotonic() + 10
+        while not server.started:
+            assert time.monotonic() < until, "the sandbox did not start within 10 s"
+            time.sleep(0.005)
+        running.append((server, thread))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for server, _ in running:
+        server.should_exit = True
+    for _, thread in running:
+        thread.join(timeout=5)
+
+
+@pytest.fixture
+def client(serve: Serve) -> Iterator[httpx.Client]:
+    """A client of a sandbox without faults, with a key and a browser's user agent."""
+    headers = {"Authorization": "Bearer some-key", **BROWSER}
+    with httpx.Client(base_url=serve(), headers=headers, timeout=10) as http:
+        yield http
+
+
+def aggregates(http: httpx.Client, ticker: str, start: str, end: str, **options: Any) -> dict[str, Any]:
+    """The first page of raw daily aggregates."""
+    path = f"/polygon/v2/aggs/ticker/{ticker}/range/1/day/{start}/{end}"
+    answer = http.get(path, params={"adjusted": "false", **options})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
