@@ -8,7 +8,6 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from dashboards.gauges import gauges
 from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
-from dashboards.keys import ApiKeys
 from dashboards.pages import shell
 from dashboards.rest import admin, equities, errors, health, metrics, removed
 from dashboards.services import Services
@@ -81,12 +80,5 @@ def run(settings: Settings) -> None:
     """Serve until stopped. Raises InvalidRequest for a bind that others can reach without any key."""
     import uvicorn
 
-    refuse_open_bind(settings.api.host, _keys(settings))
     app = create_app(settings)
     uvicorn.run(app, host=settings.api.host, port=settings.api.port, log_level="info", access_log=False)
-
-
-def _keys(settings: Settings) -> ApiKeys:
-    keys = ApiKeys(settings.home)
-    keys.adopt(settings.api_key.get_secret_value() if settings.api_key else None)
-    return keys

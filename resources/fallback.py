@@ -7,16 +7,18 @@ next source. When none serves, nothing is returned and the stored partitions sta
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
 
 from market_assets.core import clock
 from resources.http.errors import AllSourcesFailed, MissingKey, NotEntitled, Unauthorized, VendorError
 from resources.http.state import VendorState
-from resources.vendors.daily import FetchedBars, Instrument, due_sessions
+from resources.vendors.daily import FetchedActions, FetchedBars, Instrument, due_sessions
 
 log = logging.getLogger(__name__)
+Found = TypeVar("Found")
 
 #: how long a source is not asked again for what its plan refused
 REFUSAL = timedelta(hours=24)
@@ -37,6 +39,10 @@ class DailySource(Protocol):
 
     def daily_bars(self, instrument: Instrument, start: date, end: date, *, as_of: datetime) -> FetchedBars:
         """The sessions from `start` to `end`."""
+        ...
+
+    def actions(self, instrument: Instrument) -> FetchedActions:
+        """Splits and dividends inside the listing window."""
         ...
 
 
@@ -65,31 +71,35 @@ class Chain:
 
         Raises AllSourcesFailed, and Unauthorized at once where a vendor refuses its key.
         """
-        context = f"{instrument.symbol} {start}..{end}"
-        trace: list[str] = []
-        failures: list[VendorError] = []
+        tried = _Tried(f"{instrument.symbol} {start}..{end}")
         empty: Served | None = None
         for level, source in enumerate(self.sources):
-            try:
-                found = self._ask(source, instrument, start, end, as_of)
-            except VendorError as failed:
-                if isinstance(failed, Unauthorized) and not isinstance(failed, MissingKey):
-                    raise
-                failures.append(failed)
-                trace.append(f"{source.name}: {failed.detail}")
-                log.warning("%s: %s passed over (%s)", context, source.name, failed.detail)
+            found = tried.ask(source.name, partial(self._bars, source, instrument, start, end, as_of))
+            if found is None:
                 continue
-            served = Served(found, source.name, level)
             if found.frame.height or not due_sessions(instrument, start, end, as_of, source.vendor_delay_min):
-                return served._replace(bars=found.traced(*trace))
-            trace.append(f"{source.name}: no rows, although sessions were due")
-            empty = empty or served
+                return Served(found.traced(*tried.trace), source.name, level)
+            tried.trace.append(f"{source.name}: no rows, although sessions were due")
+            empty = empty or Served(found, source.name, level)
         if empty is not None:
-            return empty._replace(bars=empty.bars.traced(*trace))
-        names = ", ".join(source.name for source in self.sources)
-        raise AllSourcesFailed(names, context, failures, trace)
+            return empty._replace(bars=empty.bars.traced(*tried.trace))
+        raise self._all_failed(tried)
 
-    def _ask(self, source: DailySource, instrument: Instrument, start: date, end: date, as_of: datetime) -> FetchedBars:
+    def actions(self, instrument: Instrument) -> FetchedActions:
+        """Splits and dividends from the first source that answers; it may know of none.
+
+        Raises AllSourcesFailed, and Unauthorized at once where a vendor refuses its key.
+        """
+        tried = _Tried(f"{instrument.symbol} actions")
+        for source in self.sources:
+            found = tried.ask(source.name, partial(source.actions, instrument))
+            if found is not None:
+                return replace(found, trace=(*tried.trace, *found.trace))
+        raise self._all_failed(tried)
+
+    def _bars(
+        self, source: DailySource, instrument: Instrument, start: date, end: date, as_of: datetime
+    ) -> FetchedBars:
         refused = self.state.refused_until(source.name, instrument.symbol, start, self.now())
         if refused is not None:
             raise NotEntitled(
@@ -103,3 +113,31 @@ class Chain:
             # a plan with two years of history refuses 2015, not this year: only windows as early are skipped
             self.state.refuse(source.name, instrument.symbol, start, self.now() + REFUSAL)
             raise
+
+    def _all_failed(self, tried: "_Tried") -> AllSourcesFailed:
+        names = ", ".join(source.name for source in self.sources)
+        return AllSourcesFailed(names, tried.context, tried.failures, tried.trace)
+
+
+@dataclass
+class _Tried:
+    """The attempts of one request so far."""
+
+    context: str
+    trace: list[str] = field(default_factory=list)
+    failures: list[VendorError] = field(default_factory=list)
+
+    def ask(self, source: str, call: Callable[[], Found]) -> Found | None:
+        """What `call` brings, or None where the next source is to be asked. A refused key is raised."""
+        try:
+            return call()
+        except MissingKey as missing:
+            failed: VendorError = missing
+        except Unauthorized:
+            raise
+        except VendorError as other:
+            failed = other
+        self.failures.append(failed)
+        self.trace.append(f"{source}: {failed.detail}")
+        log.warning("%s: %s passed over (%s)", self.context, source, failed.detail)
+        return None

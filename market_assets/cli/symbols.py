@@ -4,13 +4,15 @@ from datetime import date
 from typing import Annotated
 
 import typer
-from resources.vendors.reference import listing
+from resources.vendors.daily import Instrument
+from resources.vendors.registry import Vendors
 from rich.console import Console
 from rich.table import Table
 
 from market_assets.core.clock import instant
 from market_assets.equities.settings import SymbolSettings
-from market_assets.equities.universe import add_symbol, remove_symbol, universe
+from market_assets.equities.transforms import symbols
+from market_assets.equities.universe import OVERRIDES, add_symbol, remove_symbol, universe
 from market_assets.settings import settings
 from resources.stores import open_store
 
@@ -51,7 +53,9 @@ def add(
         typer.echo(f"{symbol} is in the universe already")
         return
     line = SymbolSettings(symbol=symbol, asset_class=asset_class, polygon_id=polygon_id, yahoo_id=yahoo_id)  # type: ignore[arg-type]
-    listed = listing(found, line)
+    instrument = Instrument.of_row(symbols.universe([line], OVERRIDES.empty()).row(0, named=True))
+    source = Vendors(found).client(found.equities.sources[0])
+    listed = source.listing(instrument.id_at(source.name))
     start: date = instant(valid_from).date() if valid_from else (listed.listed_from or line.valid_from)
     add_symbol(store, line.model_copy(update={"valid_from": start, "valid_to": listed.listed_to}))
     typer.echo(f"added {symbol} ({listed.name or asset_class}), listed from {start}; the symbol sensor backfills it")

@@ -7,6 +7,7 @@ timeout, and tests drive the clock. stamina keeps its deadline and its waits to 
 
 import email.utils
 import logging
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -78,7 +79,7 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     if header is None:
         return None
     text = header.strip()
-    if text.isdigit():
+    if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
     try:
         at = email.utils.parsedate_to_datetime(text)

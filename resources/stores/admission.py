@@ -96,6 +96,9 @@ def _check_types(contract: Contract, rows: pl.DataFrame) -> None:
     empty = {name: count for name, count in rows.null_count().row(0, named=True).items() if count and name in required}
     if empty:
         raise ContractViolation(f"{contract.name} has nulls where none may be (column: count): {empty}")
+    texts = [name for name, dtype in found.items() if dtype == pl.String]
+    if rows.select(pl.any_horizontal(pl.col(texts).str.contains("\0", literal=True).any(), False)).item():
+        raise ContractViolation(f"{contract.name} has a NUL character in one of {texts}; PostgreSQL cannot store it")
 
 
 def _check_key(contract: Contract, partition: str, rows: pl.DataFrame) -> None:

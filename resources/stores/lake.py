@@ -15,7 +15,6 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -37,9 +36,9 @@ from resources.stores.names import SUFFIX, quoted
 from resources.stores.protocol import Manifest, Moment, StoreDescription, Where, Written
 from resources.stores.request import request
 from resources.stores.warehouse import Warehouse
+from resources.stores.writing import NOTHING_NEW, new_manifest, written
 
 _WRITING = "_writing"
-_NOTHING_NEW = Revision(0, 0, 0, None)
 
 
 class LakeStore:
@@ -74,12 +73,12 @@ class LakeStore:
             current = manifest_of(str(path))
             if current is not None and current.digest == admitted.digest:
                 self._warehouse.publish(current, path, clock.now())
-                return _written(current, _NOTHING_NEW, unchanged=True)
+                return written(current, NOTHING_NEW, unchanged=True)
             revision = self._revision(contract, path, admitted)
-            manifest = _manifest(contract, partition, admitted, current, run_id=run_id, extra=extra or {})
+            manifest = new_manifest(contract, partition, admitted, current, run_id=run_id, extra=extra or {})
             manifest = self._publish(path, admitted.frame, manifest, current)
             self._prune(manifest, self._retention.versions, self._retention.versions_days)
-        return _written(manifest, revision, unchanged=False)
+        return written(manifest, revision, unchanged=False)
 
     def read(
         self,
@@ -230,43 +229,6 @@ class LakeStore:
 
     def _lock(self, table: str, quoted_partition: str) -> Path:
         return self._locks / table / f"{quoted_partition}.lock"
-
-
-def _manifest(
-    contract: Contract,
-    partition: str,
-    admitted: Admitted,
-    current: Manifest | None,
-    *,
-    run_id: str,
-    extra: Mapping[str, str],
-) -> Manifest:
-    now = clock.now()
-    published = now if current is None else max(now, current.published_at + timedelta(microseconds=1))
-    return Manifest(
-        table=contract.name,
-        partition=partition,
-        published_at=published,
-        first_published_at=published if current is None else current.first_published_at,
-        rows=admitted.frame.height,
-        bytes=0,
-        digest=admitted.digest,
-        min_time=admitted.min_time,
-        max_time=admitted.max_time,
-        run_id=run_id,
-        extra=dict(extra),
-    )
-
-
-def _written(manifest: Manifest, revision: Revision, *, unchanged: bool) -> Written:
-    return Written(
-        manifest=manifest,
-        unchanged=unchanged,
-        new_rows=revision.new_rows,
-        revised_rows=revision.revised_rows,
-        removed_rows=revision.removed_rows,
-        revised_max_rel_diff=revision.max_rel_diff,
-    )
 
 
 def _force_to_disk(folder: Path) -> None:

@@ -80,8 +80,8 @@ class Warehouse:
     def _view(self, contract: Contract) -> list[str]:
         files = _text(_globbed(str(self._folder(contract.name).absolute())) + f"/*{SUFFIX}")
         columns = ", ".join(f"stored.{_name(column)}" for column in contract.columns)
-        view = (  # every name and path in it is quoted
-            f"CREATE OR REPLACE VIEW {_name(contract.name)} AS SELECT {columns} "
+        view = (
+            f"CREATE OR REPLACE VIEW {_name(contract.name)} AS SELECT {columns} "  # noqa: S608 - all names are quoted
             f"FROM (SELECT max(file) AS file FROM glob({files}) "
             f"GROUP BY regexp_replace(file, '@[^@]*$', '')) AS newest "
             f"JOIN read_parquet({files}, union_by_name = true, filename = true) AS stored "

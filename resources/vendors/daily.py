@@ -111,6 +111,15 @@ class FetchedActions:
     trace: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a vendor's reference data say of an instrument; None where they do not."""
+
+    name: str | None
+    listed_from: date | None
+    listed_to: date | None
+
+
 def nothing(why: str) -> FetchedBars:
     """An answer without rows for which nothing was asked."""
     return FetchedBars(pl.DataFrame(schema=BARS), pl.DataFrame(schema=REJECTED), trace=(why,))

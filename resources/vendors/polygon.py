@@ -28,6 +28,7 @@ from resources.vendors.daily import (
     FetchedActions,
     FetchedBars,
     Instrument,
+    Listing,
     costs,
     finished,
     finished_actions,
@@ -203,6 +204,17 @@ class Polygon:
         """Every cash dividend inside the listing window, declared ones included; amounts as paid."""
         return self._actions(instrument, "dividends", parse_dividends)
 
+    def actions(self, instrument: Instrument) -> FetchedActions:
+        """Splits and dividends together."""
+        splits, dividends = self.splits(instrument), self.dividends(instrument)
+        return FetchedActions(
+            frame=pl.concat([splits.frame, dividends.frame]).sort("ex_date", maintain_order=True),
+            requests=splits.requests + dividends.requests,
+            bytes=splits.bytes + dividends.bytes,
+            duplicates=splits.duplicates + dividends.duplicates,
+            trace=splits.trace + dividends.trace,
+        )
+
     def ticker(self, vendor_id: str) -> dict[str, Any]:
         """What the vendor knows of an id (name, list_date, ...). Raises NotFound with its answer."""
         found, _ = self.http.get(
@@ -211,6 +223,16 @@ class Polygon:
             context=vendor_id,
         )
         return found
+
+    def listing(self, vendor_id: str) -> Listing:
+        """Name and listing dates of an id. Raises NotFound with the vendor's answer."""
+        found = self.ticker(vendor_id)
+        delisted = str(found.get("delisted_utc") or "")[:10]
+        return Listing(
+            name=found.get("name"),
+            listed_from=json_shape.day(NAME, found, "results.list_date", optional=True),
+            listed_to=json_shape.day(NAME, {"delisted_utc": delisted}, "results.delisted_utc", optional=True),
+        )
 
     def _actions(
         self, instrument: Instrument, kind: str, parse: Callable[[Row, Instrument], list[Row]]

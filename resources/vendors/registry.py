@@ -1,16 +1,22 @@
 """Which vendors there are. Adding one is its file and a line here."""
 
 import functools
+import logging
 from collections.abc import Mapping
+from datetime import date
 from typing import TypeVar
 
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.fallback import Chain
+from resources.http.errors import VendorError
 from resources.http.state import VendorState
 from resources.http.transport import Timing
+from resources.vendors.daily import FetchedActions, Instrument
 from resources.vendors.polygon import Polygon
 from resources.vendors.yahoo import Yahoo
+
+log = logging.getLogger(__name__)
 
 Client = Polygon | Yahoo
 Kind = TypeVar("Kind", Polygon, Yahoo)
@@ -38,7 +44,7 @@ class Vendors:
         equities = self.settings.equities
         return list(dict.fromkeys((*equities.sources, equities.reconcile.source)))
 
-    def client(self, name: str) -> Client:
+    def source(self, name: str) -> Client:
         """The client of a vendor by its name."""
         if name not in self._made:
             self._made[name] = VENDORS[name].connect(self.settings, rates=self._rates.get(name), timing=self._timing)
@@ -55,20 +61,30 @@ class Vendors:
         return self._of(Yahoo)
 
     @functools.cached_property
-    def state(self) -> VendorState:
-        """What all processes know about the vendors."""
-        return VendorState.of(self.settings.home)
+    def chain(self) -> Chain:
+        """The chain of `equities.sources`, in their order."""
+        sources = [self.source(name) for name in self.settings.equities.sources]
+        timing = self._timing or Timing()
+        return Chain(sources, VendorState.of(self.settings.home), timing.now)
 
-    @functools.cached_property
-    def equities(self) -> Chain:
-        """The chain of daily bars, in the order of `equities.sources`."""
-        sources = [self.client(name) for name in self.settings.equities.sources]
-        return Chain(sources, self.state, self._timing.now if self._timing else Timing().now)
+    def actions(self, instrument: Instrument) -> FetchedActions:
+        """Splits and dividends from the first source of the chain that answers."""
+        return self.chain.actions(instrument)
 
-    @property
-    def reconciler(self) -> Client:
-        """The vendor that checks the first one."""
-        return self.client(self.settings.equities.reconcile.source)
+    def listed_from(self, instrument: Instrument) -> date | None:
+        """First day of the listing by a vendor's reference data; None where no vendor tells.
+
+        A vendor that fails here is passed over: what asks this has a failure of its own to report.
+        """
+        for name in self.settings.equities.sources:
+            try:
+                found = self.source(name).listing(instrument.id_at(name)).listed_from
+            except VendorError as failed:
+                log.info("%s: no listing date from %s (%s)", instrument.symbol, name, failed.detail)
+                continue
+            if found is not None:
+                return found
+        return None
 
     def close(self) -> None:
         """Close every connection pool."""
@@ -76,7 +92,7 @@ class Vendors:
             client.http.close()
 
     def _of(self, kind: type[Kind]) -> Kind:
-        found = self.client(kind.name)
+        found = self.source(kind.name)
         assert isinstance(found, kind)
         return found
 
@@ -84,4 +100,4 @@ class Vendors:
 def vendor_clients(settings: Settings) -> dict[str, Client]:
     """A client for each vendor in use, by name."""
     vendors = Vendors(settings)
-    return {name: vendors.client(name) for name in vendors.names}
+    return {name: vendors.source(name) for name in vendors.names}

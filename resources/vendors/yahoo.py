@@ -29,6 +29,7 @@ from resources.vendors.daily import (
     FetchedActions,
     FetchedBars,
     Instrument,
+    Listing,
     costs,
     finished,
     finished_actions,
@@ -38,7 +39,8 @@ from resources.vendors.daily import (
 NAME = "yahoo"
 #: float32 carries about seven digits; the seventh is noise
 SIGNIFICANT_DIGITS = 6
-_EARLIEST_S, _LATEST_S = -2_208_988_800, 4_102_444_800  # 1900 and 2100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_S, _LATEST_S = -5_364_662_400, 4_102_444_800  # 1800 and 2100
 _BEFORE_FIRST_BAR = "Data doesn't exist for startDate"
 _RESULT, _QUOTE = "chart.result[0]", "chart.result[0].indicators.quote[0]"
 
@@ -72,18 +74,20 @@ class Chart(NamedTuple):
 
 def parse_chart(body: Any, instrument: Instrument, received_at: datetime) -> Chart:
     """Read the JSON of a chart answer. Raises Malformed naming the first offence, NotFound, BadRequest."""
-    chart = json_shape.member(NAME, body, "chart", dict)
-    if chart.get("error"):
-        raise _refusal(chart["error"])
-    results = json_shape.member(NAME, chart, "chart.result", list)
-    if len(results) != 1:
-        raise Malformed(NAME, f"chart.result must have one entry, has {len(results)}")
-    result = results[0]
-    meta = json_shape.member(NAME, result, f"{_RESULT}.meta", dict)
+    result, meta = _result(body)
     zone = _zone(meta, instrument)
     events = json_shape.mapping(NAME, result, f"{_RESULT}.events")
     bars, n_null = _bars(result, instrument, zone, received_at)
     return Chart(bars, _splits(events, zone), _dividends(events, zone), meta.get("currency"), n_null)
+
+
+def parse_listing(body: Any) -> Listing:
+    """Name and first trading day from the meta part of a chart answer. Yahoo tells no last day."""
+    _, meta = _result(body)
+    first = meta.get("firstTradeDate")
+    zone = _zone_of(meta)
+    listed_from = None if first is None else _day(first, f"{_RESULT}.meta.firstTradeDate", zone)
+    return Listing(meta.get("longName") or meta.get("shortName"), listed_from, None)
 
 
 def unadjusted(bars: pl.DataFrame, splits: Sequence[Split]) -> pl.DataFrame:
@@ -161,12 +165,12 @@ class Yahoo:
         found = finished_actions([{**row, **stated} for row in rows], instrument)
         return replace(found, **costs(NAME, found.frame.height, [reply]))
 
-    def meta(self, vendor_id: str) -> dict[str, Any]:
-        """What the vendor knows of an id (longName, currency, firstTradeDate, ...). Raises NotFound."""
+    def listing(self, vendor_id: str) -> Listing:
+        """Name and first trading day of an id. Raises NotFound with the vendor's answer."""
         found, _ = self.http.get(
             f"/v8/finance/chart/{quote(vendor_id, safe='')}",
             {"interval": "1d", "range": "5d"},
-            read=lambda reply: _meta(_json(reply)),
+            read=lambda reply: parse_listing(_json(reply)),
             context=vendor_id,
         )
         return found
@@ -194,15 +198,20 @@ def _read_chart(reply: Reply, instrument: Instrument) -> Chart:
     return parse_chart(_json(reply), instrument, reply.received_at)
 
 
+def _result(body: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The one result of a chart answer, and its meta part."""
+    chart = json_shape.member(NAME, body, "chart", dict)
+    if chart.get("error"):
+        raise _refusal(chart["error"])
+    results = json_shape.member(NAME, chart, "chart.result", list)
+    if len(results) != 1:
+        raise Malformed(NAME, f"chart.result must have one entry, has {len(results)}")
+    return results[0], json_shape.member(NAME, results[0], f"{_RESULT}.meta", dict)
+
+
 def _json(reply: Reply) -> Any:
     judge.refuse(NAME, reply, judge.words(reply.body), {})
     return json_shape.parse(NAME, reply.body)
-
-
-def _meta(body: Any) -> dict[str, Any]:
-    chart = json_shape.member(NAME, body, "chart", dict)
-    results = json_shape.member(NAME, chart, "chart.result", list)
-    return dict(json_shape.member(NAME, results[0] if results else None, f"{_RESULT}.meta", dict))
 
 
 def _bars(
@@ -244,6 +253,10 @@ def _instants(stamps: Sequence[Any]) -> pl.Series:
     return pl.from_epoch(pl.Series("at", stamps, dtype=pl.Int64), "s").dt.replace_time_zone("UTC")
 
 
+def _day(stamp: Any, path: str, zone: str) -> date:
+    return (_EPOCH + timedelta(seconds=_second(stamp, path))).astimezone(ZoneInfo(zone)).date()
+
+
 def _second(stamp: Any, path: str) -> int:
     if type(stamp) is not int or not _EARLIEST_S <= stamp <= _LATEST_S:
         raise Malformed(NAME, f"{path} must be in seconds since 1970, was {stamp!r}")
@@ -257,6 +270,10 @@ def _zone(meta: Mapping[str, Any], instrument: Instrument) -> str:
         raise Malformed(NAME, f"meta.symbol must be {instrument.id_at(NAME)!r}, as asked, was {said!r}")
     if meta.get("dataGranularity", "1d") != "1d":
         raise Malformed(NAME, f"meta.dataGranularity must be '1d', as asked, was {meta['dataGranularity']!r}")
+    return _zone_of(meta)
+
+
+def _zone_of(meta: Mapping[str, Any]) -> str:
     zone: str = json_shape.member(NAME, meta, f"{_RESULT}.meta.exchangeTimezoneName", str)
     try:
         ZoneInfo(zone)
@@ -293,8 +310,7 @@ def _dividends(events: Mapping[str, Any], zone: str) -> tuple[Dividend, ...]:
 
 
 def _event_day(event: Any, path: str, zone: str) -> date:
-    stamp = json_shape.member(NAME, event, path, int)
-    return datetime.fromtimestamp(_second(stamp, path), ZoneInfo(zone)).date()
+    return _day(json_shape.member(NAME, event, path, int), path, zone)
 
 
 def _split_row(split: Split) -> dict[str, Any]:

@@ -208,7 +208,7 @@ def walk(days, seed):
 
 
 @given(seed=st.integers(0, 10_000), cut=st.integers(30, 120))
-@run(max_examples=25, deadline=None)
+@run(max_examples=12, deadline=None)
 def test_scores_are_causal(seed, cut):
     """Appending or changing later bars leaves every earlier row as it is."""
     bars = walk(DAYS_2020[:160], seed)
@@ -219,7 +219,7 @@ def test_scores_are_causal(seed, cut):
 
 
 @given(seed=st.integers(0, 10_000))
-@run(max_examples=15, deadline=None)
+@run(max_examples=6, deadline=None)
 def test_scores_do_not_depend_on_how_much_was_loaded(seed):
     """60 sessions of look-back, twice that, or all years give identical rows, the first bar's included."""
     bars = walk([day for day in XNYS if 2018 <= day.year <= 2020], seed)

@@ -1,11 +1,10 @@
-"""A sandbox on a real socket, and the clock most of its tests stop."""
+"""A sandbox on a real socket, and the market most of its tests ask."""
 
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import httpx
 import pytest
@@ -14,12 +13,7 @@ import uvicorn
 from resources.sandbox.app import create_app
 from resources.sandbox.backend import Backend
 from resources.sandbox.synthetic import SyntheticBackend
-
-#: a Friday evening in New York: the session is closed
-EVENING = datetime(2024, 6, 14, 23, tzinfo=UTC)
-BROWSER = {"User-Agent": "Mozilla/5.0 (compatible; tests)"}
-
-Serve = Callable[..., str]
+from tests.resources.sandbox.wire import EVENING, HEADERS, Serve
 
 
 @pytest.fixture(scope="session")
@@ -57,15 +51,5 @@ def serve(market: SyntheticBackend) -> Iterator[Serve]:
 @pytest.fixture
 def client(serve: Serve) -> Iterator[httpx.Client]:
     """A client of a sandbox without faults, with a key and a browser's user agent."""
-    headers = {"Authorization": "Bearer some-key", **BROWSER}
-    with httpx.Client(base_url=serve(), headers=headers, timeout=10) as http:
+    with httpx.Client(base_url=serve(), headers=HEADERS, timeout=10) as http:
         yield http
-
-
-def aggregates(http: httpx.Client, ticker: str, start: str, end: str, **options: Any) -> dict[str, Any]:
-    """The first page of raw daily aggregates."""
-    path = f"/polygon/v2/aggs/ticker/{ticker}/range/1/day/{start}/{end}"
-    answer = http.get(path, params={"adjusted": "false", **options})
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
-    return body

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+
 from resources.sandbox import catalogue, sessions
 from resources.sandbox.backend import Bars
 from resources.sandbox.catalogue import DELISTED, EARNINGS_GAP, HALTED, IPO

@@ -1,0 +1,105 @@
+"""Rows of a table as a frame: the server packs each column into one value, and numpy unpacks it.
+
+`array_send(array_agg(x))` is the array's binary form: five header words, then a length and the value
+for each row. Nulls are sent as zeros beside a mask, texts as one text beside their lengths. A value
+may hold 1 GB at most, so the caller asks for some hundred thousand rows at a time.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+from psycopg import sql
+
+from market_assets.core.contracts import UTC_MICROS, Column, Contract
+from resources.stores.postgres_connections import AnyConnection
+from resources.stores.postgres_copy import EPOCH_DAYS, EPOCH_MICROS
+
+_ARRAY_HEADER = 20
+_ZEROS = {
+    pl.Boolean: "false",
+    pl.Date: "DATE '2000-01-01'",
+    pl.Datetime: "TIMESTAMPTZ '2000-01-01T00:00:00Z'",
+}
+_NUMBERS = {
+    pl.Boolean: "u1",
+    pl.Int8: ">i2",
+    pl.Int16: ">i2",
+    pl.Int32: ">i4",
+    pl.Int64: ">i8",
+    pl.Float64: ">f8",
+    pl.Date: ">i4",
+    pl.Datetime: ">i8",
+}
+
+
+def fetch(
+    connection: AnyConnection, contract: Contract, rows: sql.Composable, params: Sequence[object], columns: list[str]
+) -> pl.DataFrame:
+    """Those columns of the rows that the query `rows` selects, in no promised order."""
+    specs = {name: contract.columns[name] for name in columns}
+    packed = [part for name, spec in specs.items() for part in _packed(name, spec)]
+    query = sql.SQL("SELECT count(*), {packed} FROM ({rows}) AS r").format(packed=sql.SQL(", ").join(packed), rows=rows)
+    with connection.cursor(binary=True) as cursor:
+        count, *values = cursor.execute(query, params).fetchone() or (0,)
+    if count == 0:
+        return pl.DataFrame(schema={name: spec.dtype for name, spec in specs.items()})
+    left = iter(values)
+    return pl.DataFrame([_unpacked(name, spec, left) for name, spec in specs.items()])
+
+
+def _packed(name: str, spec: Column) -> list[sql.Composable]:
+    column = sql.Identifier(name)
+    if spec.dtype == pl.String or isinstance(spec.dtype, pl.List):
+        text = column if spec.dtype == pl.String else sql.SQL("array_to_json({})::text").format(column)
+        whole = sql.SQL("convert_to(coalesce(string_agg({}, ''), ''), 'UTF8')").format(_or(text, "''"))
+        lengths = sql.SQL("array_send(array_agg(octet_length(convert_to({}, 'UTF8'))))").format(_or(text, "''"))
+        parts = [whole, lengths]
+    else:
+        zero = _ZEROS.get(spec.dtype.base_type(), "0")
+        parts = [sql.SQL("array_send(array_agg({}))").format(_or(column, zero))]
+    if spec.nullable:
+        parts.append(sql.SQL("array_send(array_agg({} IS NULL))").format(column))
+    return parts
+
+
+def _or(value: sql.Composable, zero: str) -> sql.Composable:
+    return sql.SQL("coalesce({}, {})").format(value, sql.SQL(zero))  # type: ignore[arg-type]
+
+
+def _unpacked(name: str, spec: Column, values: Any) -> pl.Series:
+    if spec.dtype == pl.String or isinstance(spec.dtype, pl.List):
+        series = _texts(next(values), _array(next(values), ">i4"))
+        if isinstance(spec.dtype, pl.List):
+            series = series.replace("", None).str.json_decode(spec.dtype)
+    else:
+        numbers = _array(next(values), _NUMBERS[spec.dtype.base_type()])
+        series = _typed(numbers, spec.dtype)
+    if spec.nullable:
+        nulls = pl.Series(_array(next(values), "u1").astype(bool))
+        series = pl.select(pl.when(~nulls).then(series)).to_series()
+    return series.alias(name)
+
+
+def _array(packed: bytes, kind: str) -> NDArray[Any]:
+    element = np.dtype([("length", ">i4"), ("value", kind)])
+    values = np.frombuffer(packed, element, offset=_ARRAY_HEADER)["value"]
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+def _typed(numbers: NDArray[Any], dtype: Any) -> pl.Series:
+    if dtype == pl.Date:
+        return pl.Series(numbers + EPOCH_DAYS).cast(pl.Date)
+    if dtype == UTC_MICROS:
+        return pl.Series(numbers + EPOCH_MICROS).cast(UTC_MICROS)
+    return pl.Series(numbers).cast(dtype)
+
+
+def _texts(whole: bytes, lengths: NDArray[Any]) -> pl.Series:
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    texts = pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(whole))
+    return pl.Series(texts)

@@ -1,0 +1,55 @@
+"""What both stores do alike when they write: the new manifest, and the answer."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from market_assets.core import clock
+from market_assets.core.contracts import Contract
+from market_assets.core.revisions import Revision
+from resources.stores.admission import Admitted
+from resources.stores.protocol import Manifest, Written
+
+NOTHING_NEW = Revision(0, 0, 0, None)
+
+
+def new_manifest(
+    contract: Contract,
+    partition: str,
+    admitted: Admitted,
+    current: Manifest | None,
+    *,
+    run_id: str,
+    extra: Mapping[str, str],
+) -> Manifest:
+    """The manifest of the version that replaces `current`; its size is not known yet.
+
+    It is published now, but never at or before the version it replaces: two writes within one tick
+    of the clock, or a stopped clock, keep their order.
+    """
+    now = clock.now()
+    published = now if current is None else max(now, current.published_at + timedelta(microseconds=1))
+    return Manifest(
+        table=contract.name,
+        partition=partition,
+        published_at=published,
+        first_published_at=published if current is None else current.first_published_at,
+        rows=admitted.frame.height,
+        bytes=0,
+        digest=admitted.digest,
+        min_time=admitted.min_time,
+        max_time=admitted.max_time,
+        run_id=run_id,
+        extra=dict(extra),
+    )
+
+
+def written(manifest: Manifest, revision: Revision, *, unchanged: bool) -> Written:
+    """The answer to a write."""
+    return Written(
+        manifest=manifest,
+        unchanged=unchanged,
+        new_rows=revision.new_rows,
+        revised_rows=revision.revised_rows,
+        removed_rows=revision.removed_rows,
+        revised_max_rel_diff=revision.max_rel_diff,
+    )
