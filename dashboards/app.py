@@ -1,5 +1,6 @@
 """Puts the app together: guard, REST, pages. `create_app` for a server, `run` for the command."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from dash import Dash
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _add_pages(server: FastAPI, app_services: Services) -> None:
     pages = Dash(
         TITLE,
-        server=server,
+        server=server,  # type: ignore[arg-type]
         title=TITLE,
         update_title="",
         assets_folder=str(Path(__file__).parent / "assets"),
@@ -49,10 +50,12 @@ def _add_pages(server: FastAPI, app_services: Services) -> None:
     )
     shell.build(pages, app_services)
 
+    document: Callable[[], str] = pages.index
+
     async def page(request: Request) -> Response:
         """A page by its path: the same document, and 404 where no page has that path."""
         found = shell.page_of(request.url.path) is not None
-        return Response(pages.index(), status_code=200 if found else 404, media_type="text/html")
+        return Response(document(), status_code=200 if found else 404, media_type="text/html")
 
     # before Dash adds its own catch-all, which answers 200 to every path
     server.add_api_route("/{path:path}", page, methods=["GET"], include_in_schema=False)

@@ -1,7 +1,6 @@
-"""The coverage grid: share of expected sessions that are stored, symbol by month. Pure but for calendars."""
+"""The coverage grid: share of due sessions that are stored, symbol by month. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -9,86 +8,35 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboards.theme import Theme
-from market_assets.core import calendars
+
+#: grade of a cell, from worst to best; the first one is not a measurement
+UNFETCHED = "unfetched"
+_GRADES = (UNFETCHED, "red", "yellow", "green")
 
 
-@dataclass(frozen=True)
-class Listing:
-    """What is expected of a symbol: sessions of its calendar inside its listing window."""
+def without_guesses(cells: pl.DataFrame, fetched: Iterable[tuple[str, int]]) -> pl.DataFrame:
+    """`cells` (symbol, month, grade, ...) graded `unfetched` where no partition was published.
 
-    symbol: str
-    calendar: str
-    first: date
-    last: date | None
-
-
-def coverage_cells(
-    stored: pl.DataFrame, fetched: Iterable[tuple[str, int]], listings: Iterable[Listing], due: dict[str, date]
-) -> pl.DataFrame:
-    """One row per symbol and month with expected sessions, in the order of `listings`.
-
-    `stored`: symbol, session_date of every stored bar. `fetched`: (symbol, year) of every published
-    partition. `due`: calendar -> newest session that should be stored by now. Columns: symbol, month
-    (its first day), n_expected, n_stored (null where the partition was never fetched), share.
-    Months begin with the first year that was fetched for any symbol.
+    `fetched` lists the (symbol, year) of every published partition: an empty cell of a year nobody
+    asked for says nothing about the vendor.
     """
-    years = {(symbol, year) for symbol, year in fetched}
-    if not years:
-        return _EMPTY
-    first_year = min(year for _, year in years)
-    expected = pl.concat(
-        [_expected(listing, first_year, due[listing.calendar]) for listing in listings] or [_EMPTY.clear()]
-    )
-    known = pl.DataFrame(sorted(years), schema={"symbol": pl.String, "year": pl.Int32}, orient="row").with_columns(
-        fetched=pl.lit(value=True)
-    )
-    counted = stored.group_by("symbol", pl.col("session_date").dt.truncate("1mo").alias("month")).len("n")
+    known = pl.DataFrame(sorted(set(fetched)), schema={"symbol": pl.String, "year": pl.Int32}, orient="row")
+    asked = pl.col("asked").fill_null(value=False)
     return (
-        expected.with_columns(year=pl.col("month").dt.year())
-        .join(known, on=["symbol", "year"], how="left", maintain_order="left")
-        .join(counted, on=["symbol", "month"], how="left", maintain_order="left")
-        .with_columns(
-            n_stored=pl.when(pl.col("fetched")).then(pl.col("n").fill_null(0).cast(pl.Int64)),
-        )
-        .with_columns(share=pl.col("n_stored") / pl.col("n_expected"))
-        .select("symbol", "month", "n_expected", "n_stored", "share")
-    )
-
-
-_EMPTY = pl.DataFrame(
-    schema={"symbol": pl.String, "month": pl.Date, "n_expected": pl.Int64, "n_stored": pl.Int64, "share": pl.Float64}
-)
-
-
-def _expected(listing: Listing, first_year: int, due: date) -> pl.DataFrame:
-    start = max(listing.first, date(first_year, 1, 1))
-    end = min(listing.last, due) if listing.last else due
-    days = calendars.sessions(listing.calendar, start, end) if start <= end else []
-    return (
-        pl.DataFrame({"day": days}, schema={"day": pl.Date})
-        .group_by(pl.col("day").dt.truncate("1mo").alias("month"), maintain_order=True)
-        .agg(n_expected=pl.len().cast(pl.Int64))
-        .select(pl.lit(listing.symbol).alias("symbol"), "month", "n_expected")
+        cells.with_columns(year=pl.col("month").dt.year())
+        .join(known.with_columns(asked=True), on=["symbol", "year"], how="left", maintain_order="left")
+        .with_columns(grade=pl.when(asked).then(pl.col("grade")).otherwise(pl.lit(UNFETCHED)))
+        .drop("year", "asked")
     )
 
 
 def coverage_figure(cells: pl.DataFrame, theme: Theme) -> go.Figure:
-    """Share of expected sessions that are stored, symbol by month.
-
-    `cells`: symbol, month (first day), n_expected, n_stored (null where never fetched), share.
-    Green from 0.95, amber from 0.85, red below, grey where the partition was never fetched.
-    """
+    """A cell per symbol and month. `cells`: symbol, month (first day), n_expected, n_stored, grade."""
     symbols = cells["symbol"].unique(maintain_order=True).to_list()
     months = cells["month"].unique().sort().to_list()
     graded = cells.with_columns(
-        grade=pl.when(pl.col("n_stored").is_null())
-        .then(0)
-        .when(pl.col("share") >= 0.95)
-        .then(3)
-        .when(pl.col("share") >= 0.85)
-        .then(2)
-        .otherwise(1),
-        note=pl.when(pl.col("n_stored").is_null())
+        level=pl.col("grade").replace_strict(list(_GRADES), list(range(len(_GRADES))), return_dtype=pl.Int8),
+        note=pl.when(pl.col("grade") == UNFETCHED)
         .then(pl.lit("never fetched"))
         .otherwise(pl.format("{} of {} sessions", "n_stored", "n_expected")),
     )
@@ -97,7 +45,7 @@ def coverage_figure(cells: pl.DataFrame, theme: Theme) -> go.Figure:
         go.Heatmap(
             x=months,
             y=symbols,
-            z=[[_cell(known, symbol, month, "grade") for month in months] for symbol in symbols],
+            z=[[_cell(known, symbol, month, "level") for month in months] for symbol in symbols],
             customdata=[[_cell(known, symbol, month, "note") for month in months] for symbol in symbols],
             zmin=0,
             zmax=3,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.services import Services

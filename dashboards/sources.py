@@ -76,7 +76,7 @@ class Sources:
         key = fingerprint(vendor, secret.get_secret_value() if secret else None)
         breaker = Breaker(vendor, self._state, now=self._now).status()
         calls = self._state.call_stats(vendor)
-        budget = Budget.of(vendor, key, section.budget, self._state, fetch.budget_wait_s, self._now)
+        budget = Budget.of(vendor, key, section.budget, self._state, wait_s=fetch.budget_wait_s, now=self._now)
         return SourceFacts(
             name=vendor,
             state=breaker.state,

@@ -2,13 +2,13 @@
 
 import dagster as dg
 from resources.io_managers import io_manager_for
-from resources.vendors.registry import Vendors
 
 from market_assets.equities import assets as equities_assets
 from market_assets.equities import checks as equities_checks
 from market_assets.settings import Settings, settings
 from market_assets.tables import QUARANTINES, TABLES
 from resources.stores import open_store
+from resources.vendors.registry import Vendors
 from schedules.equities import equities_schedules
 from sensors.follow import follow_sensor
 from sensors.symbols import symbols_sensor

@@ -196,7 +196,7 @@ class Demo:
             except OSError:
                 time.sleep(0.2)
         raise SystemExit(
-            f"{name} did not answer at {url} within {_START_S:.0f} s; see {self.home / 'logs' / (name + '.log')}"
+            f"{name} did not answer at {url} within {_START_S:.0f} s; see {self.home / 'logs' / f'{name}.log'}"
         )
 
 

@@ -23,6 +23,13 @@ from resources.stores.protocol import PartitionStore
 _BARS = schemas.EquitiesDailyBars.contract()
 
 
+class SecondSource(NamedTuple):
+    """Sessions the second source has, and the symbol-years it was asked for in whole."""
+
+    sessions: pl.DataFrame
+    asked: pl.DataFrame
+
+
 class Compared(NamedTuple):
     """Bars of both sources for the symbols that the second one answered for."""
 
@@ -61,23 +68,19 @@ class Evidence:
         rejected = self.store.read(_BARS.quarantine(), columns=["symbol", "session_date"], start=start, end=end)
         return rejected.unique(maintain_order=True)
 
-    def second_source(self, bars: pl.DataFrame, warn: Callable[[str], object]) -> pl.DataFrame:
-        """Sessions the second source has, of the symbol-years in which stored bars lack one.
-
-        A row with a null session_date says that the source was asked for that symbol and year.
-        """
-        lacking = self._lacking(bars)
-        found = [pl.DataFrame(schema=gaps.ASKED)]
-        for symbol, years in lacking.items():
-            answered = self._ask(symbol, min(years), max(years), warn)
-            if answered is None:
+    def second_source(self, bars: pl.DataFrame, warn: Callable[[str], object]) -> SecondSource:
+        """What the second source has of the symbol-years in which stored bars lack a session."""
+        sessions_found = [pl.DataFrame(schema=gaps.SYMBOL_SESSIONS)]
+        asked: list[tuple[str, int]] = []
+        for symbol, years in self._lacking(bars).items():
+            try:
+                answer = self.fetch.second_source(symbol, date(min(years), 1, 1), date(max(years), 12, 31))
+            except VendorError as failed:
+                warn(f"second source, {symbol}: {failed}; its gaps stay unexplained")
                 continue
-            has = answered.select("symbol", "session_date").with_columns(
-                year=pl.col("session_date").dt.year().cast(pl.Int32)
-            )
-            found.append(has.select(list(gaps.ASKED)))
-            found.append(pl.DataFrame([(symbol, year, None) for year in years], schema=gaps.ASKED, orient="row"))
-        return pl.concat(found)
+            sessions_found.append(answer.select(list(gaps.SYMBOL_SESSIONS)))
+            asked += [(symbol, year) for year in years]
+        return SecondSource(pl.concat(sessions_found), pl.DataFrame(asked, schema=gaps.SYMBOL_YEARS, orient="row"))
 
     def compared(self, bars: pl.DataFrame, warn: Callable[[str], object]) -> Compared:
         """The stored bars and the second source's, for every symbol it answers for.
@@ -100,13 +103,6 @@ class Evidence:
         if last_error is not None and len(answers) == 1:
             raise last_error
         return Compared(bars.filter(~pl.col("symbol").is_in(unanswered)), pl.concat(answers), unanswered)
-
-    def _ask(self, symbol: str, first: int, last: int, warn: Callable[[str], object]) -> pl.DataFrame | None:
-        try:
-            return self.fetch.second_source(symbol, date(first, 1, 1), date(last, 12, 31))
-        except VendorError as failed:
-            warn(f"second source, {symbol}: {failed}; its gaps stay unexplained")
-            return None
 
     def _lacking(self, bars: pl.DataFrame) -> dict[str, list[int]]:
         """symbol -> years with a due, listed session that is not stored although the partition is."""

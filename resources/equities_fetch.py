@@ -22,7 +22,7 @@ from resources.http.errors import Clipped, EmptyUnexpected
 from resources.partition_fetch import FetchedPartitions, Unit
 from resources.stores.protocol import PartitionStore
 from resources.vendors.daily import Instrument, check_not_clipped, check_not_empty, due_sessions
-from resources.vendors.registry import Client, Vendors
+from resources.vendors.registry import Vendors
 
 _BARS: Contract = schemas.EquitiesDailyBars.contract()
 _ACTIONS: Contract = schemas.EquitiesCorporateActions.contract()
@@ -45,11 +45,11 @@ class EquitiesFetch:
         for key in keys:
             symbol, year = key.rsplit("|", 1)
             years.setdefault(symbol, []).append(int(year))
-        units = []
-        for symbol, wanted in sorted(years.items()):
-            for block in _blocks(sorted(wanted)):
-                units.append(Unit(f"{symbol} {block[0]}-{block[-1]}", tuple(f"{symbol}|{year}" for year in block)))
-        return units
+        return [
+            Unit(f"{symbol} {block[0]}-{block[-1]}", tuple(f"{symbol}|{year}" for year in block))
+            for symbol, wanted in sorted(years.items())
+            for block in _blocks(sorted(wanted))
+        ]
 
     def bars(self, unit: Unit) -> FetchedPartitions:
         """Bars of a unit's years. Raises a VendorError where no source answered in full."""
@@ -60,7 +60,7 @@ class EquitiesFetch:
         due = due_sessions(asked, start, end, self.as_of, self._delay)
         if not due:
             return self._cut(unit, [], _BARS.empty(), _BARS.quarantine().empty(), {"requests": 0})
-        brought, source, level = self.vendors.equities.daily_bars(asked, start, end, as_of=self.as_of)
+        brought, source, level = self.vendors.chain.daily_bars(asked, start, end, as_of=self.as_of)
         clean = bar_rules.clean(
             brought.frame,
             brought.rejected,
@@ -83,11 +83,11 @@ class EquitiesFetch:
         """Splits and dividends of one symbol with their factors; earlier knowledge is kept."""
         symbol = unit.partitions[0]
         asked = self.instrument(symbol)
-        stated = self._first.actions(asked)
+        stated = self.vendors.actions(asked)
         until = self.as_of.date() + timedelta(days=_ANNOUNCED_AHEAD_DAYS)
         known = calendars.sessions(asked.calendar, max(calendars.FIRST_DAY, asked.valid_from), until)
         made = action_rules.with_factors(
-            fetched.frame, bars.filter(symbol=symbol), known, store.read(_ACTIONS, [symbol])
+            stated.frame, bars.filter(symbol=symbol), known, store.read(_ACTIONS, [symbol])
         )
         rejected = made.quarantined.with_columns(run_id=pl.lit("")).select(list(_ACTIONS.quarantine().columns))
         return FetchedPartitions(
@@ -102,7 +102,9 @@ class EquitiesFetch:
         due = due_sessions(asked, start, end, self.as_of, self._delay)
         if not due:
             return _BARS.empty()
-        brought = self.vendors.reconciler.daily_bars(asked, start, end, as_of=self.as_of)
+        brought = self.vendors.source(self.settings.equities.reconcile.source).daily_bars(
+            asked, start, end, as_of=self.as_of
+        )
         known = calendars.sessions(asked.calendar, start, end)
         return bar_rules.clean(
             brought.frame, brought.rejected, known, fallback_level=0, last_due=due[-1], has_volume=asked.has_volume
@@ -123,7 +125,7 @@ class EquitiesFetch:
         try:
             self._check(asked, source, bars, start, end)
         except (EmptyUnexpected, Clipped):
-            listed_from = self._listed_from(asked)
+            listed_from = self.vendors.listed_from(asked)
             if listed_from is None:
                 raise
             self._check(replace(asked, valid_from=listed_from), source, bars, start, end)
@@ -133,15 +135,6 @@ class EquitiesFetch:
     def _check(self, asked: Instrument, source: str, bars: pl.DataFrame, start: date, end: date) -> None:
         check_not_empty(bars, asked, start, end, self.as_of, vendor=source, delay_min=self._delay)
         check_not_clipped(bars, asked, start, end, self.as_of)
-
-    def _listed_from(self, asked: Instrument) -> date | None:
-        """The first listed day as the first source states it; None where it does not."""
-        return self._first.listing(asked.id_at(self._first.name)).listed_from
-
-    @property
-    def _first(self) -> Client:
-        """The first source of the chain, which also states actions and listings."""
-        return self.vendors.client(self.settings.equities.sources[0])
 
     @property
     def _delay(self) -> int:

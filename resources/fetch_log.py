@@ -55,7 +55,8 @@ class FetchLog:
         """The partitions that this run, or the run it retries, has stored already."""
         with self._open() as db:
             found = db.execute(
-                "SELECT partition FROM fetches WHERE asset = ? AND run_group = ? AND error IS NULL", (asset, run_group)
+                "SELECT partition FROM fetches WHERE asset = ? AND run_group = ? AND error IS NULL",
+                (asset, run_group),
             )
             return {row[0] for row in found}
 
@@ -63,7 +64,8 @@ class FetchLog:
         """Columns partition, finished_at, succeeded_at (UTC), outcome, error; one row per partition, sorted."""
         with self._open() as db:
             found = db.execute(
-                "SELECT partition, finished_at, succeeded_at, outcome, error FROM fetches WHERE asset = ? ORDER BY partition",
+                "SELECT partition, finished_at, succeeded_at, outcome, error FROM fetches "
+                "WHERE asset = ? ORDER BY partition",
                 (asset,),
             ).fetchall()
         return pl.DataFrame(

@@ -192,18 +192,19 @@ class Follower:
         """The group and what can follow it in the same run: same partitions, nothing else awaited."""
         chosen = list(group)
         dimensions = _dimensions(group[0])
-        grew = bool(dimensions)
-        while grew:
-            grew = False
-            for key in sorted({child for key in chosen for child in self.graph.get(key).child_keys}, key=str):
-                awaited = {name for name, stale in self.cursor.pending.items() if stale}
-                others = {
-                    ancestor for ancestor in self._ancestors(key)
-                    if ancestor not in chosen and (ancestor in running or ancestor.to_user_string() in awaited)
-                }  # fmt: skip
-                if key not in chosen and _dimensions(key) == dimensions and not others:
-                    chosen.append(key)
-                    grew = True
+        awaited = running | {dg.AssetKey.from_user_string(name) for name, stale in self.cursor.pending.items() if stale}
+        while dimensions:
+            children = sorted({child for key in chosen for child in self.graph.get(key).child_keys}, key=str)
+            following = [
+                child
+                for child in children
+                if child not in chosen
+                and _dimensions(child) == dimensions
+                and not (self._ancestors(child) - set(chosen)) & awaited
+            ]
+            if not following:
+                break
+            chosen += following
         return chosen
 
     def _ancestors(self, key: dg.AssetKey) -> set[dg.AssetKey]:

@@ -108,16 +108,16 @@ def _register(app: Dash, services: Services) -> None:
             return {"tick": ticks or 0, "error": str(failure)}, no_update
         return {"tick": ticks or 0, "error": None}, now if now != version else no_update
 
-    app.clientside_callback(
+    app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("shell", "theme"), Output("theme", "data"), Input("theme-toggle", "n_clicks")
     )
-    app.clientside_callback(
+    app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("shell", "viewport"),
         Output("viewport", "data"),
         Input("second", "n_intervals"),
         State("viewport", "data"),
     )
-    app.clientside_callback(
+    app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("shell", "age"),
         Output("refreshed", "children"),
         Output("refreshed", "className"),

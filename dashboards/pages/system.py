@@ -160,7 +160,10 @@ def _machine(services: Services) -> Component:
     used = facts["disk_used_ratio"]
     rows = [
         ["process memory", wording.size(facts["process_rss_bytes"])],
-        ["machine memory used", f"{wording.percent(facts['memory_used_ratio'])} of {wording.size(facts['memory_total_bytes'])}"],
+        [
+            "machine memory used",
+            f"{wording.percent(facts['memory_used_ratio'])} of {wording.size(facts['memory_total_bytes'])}",
+        ],
         ["disk used", f"{wording.percent(used)} of {wording.size(facts['disk_total_bytes'])}"],
         ["load, 15 min", f"{facts['cpu_load_15min']:.2f} on {facts['cpus']} cores"],
     ]
@@ -194,7 +197,13 @@ def _runs(services: Services) -> Component:
         ]
         for check in failed
     ]
-    check_columns = [("asset", "left"), ("check", "left"), ("partition", "left"), ("severity", "left"), ("why", "left wide")]
+    check_columns = [
+        ("asset", "left"),
+        ("check", "left"),
+        ("partition", "left"),
+        ("severity", "left"),
+        ("why", "left wide"),
+    ]
     return html.Div(
         [
             widgets.panel("Failed checks", widgets.table(check_columns, check_rows))

@@ -61,9 +61,7 @@ def cards(*items: Component) -> Component:
 
 def panel(title: str, *children: Component, controls: Sequence[Component] = (), name: str = "") -> Component:
     """A titled box; `controls` stand right of the title."""
-    head = html.Div(
-        [html.H2(title), html.Div(list(controls), className="controls")], className="panel-head"
-    )
+    head = html.Div([html.H2(title), html.Div(list(controls), className="controls")], className="panel-head")
     return html.Section([head, *children], className=f"panel {name}".strip())
 
 
@@ -89,10 +87,7 @@ def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> 
     """A plain table. `columns` are (title, alignment: left or right); cells are text or components."""
     head = html.Thead(html.Tr([html.Th(title, className=side) for title, side in columns]))
     body = html.Tbody(
-        [
-            html.Tr([html.Td(cell, className=side) for cell, (_, side) in zip(row, columns, strict=True)])
-            for row in rows
-        ]
+        [html.Tr([html.Td(cell, className=side) for cell, (_, side) in zip(row, columns, strict=True)]) for row in rows]
     )
     return html.Div(html.Table([head, body], className="table"), className="table-wrap")
 
@@ -112,7 +107,7 @@ def choice(name: str, options: Sequence[tuple[str, str]], value: str) -> Compone
 
 def grid(name: str, columns: Sequence[dict[str, Any]], row_id: str, height: str = "100%", **options: Any) -> Component:
     """A sortable grid in the look of the page. `row_id` is an expression over `params`."""
-    return dag.AgGrid(
+    built: Component = dag.AgGrid(
         id=name,
         columnDefs=list(columns),
         rowData=[],
@@ -129,6 +124,7 @@ def grid(name: str, columns: Sequence[dict[str, Any]], row_id: str, height: str 
         style={"height": height, "width": "100%"},
         className="",
     )
+    return built
 
 
 def number(fmt: str) -> dict[str, str]:

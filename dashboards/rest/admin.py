@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
-from resources.vendors.reference import listing
 
 from dashboards.rest.answers import json_answer
 from dashboards.rest.auth import Writer
@@ -13,6 +12,7 @@ from dashboards.rest.errors import RESPONSES
 from dashboards.rest.requests import ServicesOf, marked
 from market_assets.equities.settings import SymbolSettings
 from market_assets.equities.universe import add_symbol, read_overrides, remove_symbol
+from resources.vendors.reference import listing
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admin"], responses=RESPONSES)
 

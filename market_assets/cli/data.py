@@ -89,7 +89,8 @@ def export(
     cap = max_rows or settings().api.export_max_rows
     if frame.height > cap:
         raise InvalidRequest(
-            f"an export holds at most {cap:,} rows, this one has {frame.height:,}; narrow --start and --end, or pass --max-rows"
+            f"an export holds at most {cap:,} rows, this one has {frame.height:,}; "
+            "narrow --start and --end, or pass --max-rows"
         )
     chosen = format or Format(out.suffix.lstrip(".") if out and out.suffix.lstrip(".") in set(Format) else "csv")
     if out is None and chosen is Format.PARQUET:

@@ -4,8 +4,6 @@ from datetime import date
 from typing import Annotated
 
 import typer
-from resources.vendors.daily import Instrument
-from resources.vendors.registry import Vendors
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +13,8 @@ from market_assets.equities.transforms import symbols
 from market_assets.equities.universe import OVERRIDES, add_symbol, remove_symbol, universe
 from market_assets.settings import settings
 from resources.stores import open_store
+from resources.vendors.daily import Instrument
+from resources.vendors.registry import Vendors
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def add(
         return
     line = SymbolSettings(symbol=symbol, asset_class=asset_class, polygon_id=polygon_id, yahoo_id=yahoo_id)  # type: ignore[arg-type]
     instrument = Instrument.of_row(symbols.universe([line], OVERRIDES.empty()).row(0, named=True))
-    source = Vendors(found).client(found.equities.sources[0])
+    source = Vendors(found).source(found.equities.sources[0])
     listed = source.listing(instrument.id_at(source.name))
     start: date = instant(valid_from).date() if valid_from else (listed.listed_from or line.valid_from)
     add_symbol(store, line.model_copy(update={"valid_from": start, "valid_to": listed.listed_to}))

@@ -22,6 +22,10 @@ class InvalidRequest(MarketAssetsError, ValueError):
     """A request that cannot be answered as it was put (a date that is none, a range backwards)."""
 
 
+class NotMaterialised(MarketAssetsError, LookupError):
+    """A table of the graph that holds no data yet; names the command that makes it."""
+
+
 def near(name: str, known: Iterable[str], most: int = 5) -> list[str]:
     """The known names closest to `name`, best first."""
     folded = {item.casefold(): item for item in known}

@@ -7,7 +7,6 @@ unit of fetching; scoring keeps it; what compares symbols is cut by year.
 
 import dagster as dg
 import polars as pl
-from resources.vendors.registry import Vendors
 
 from market_assets.core import clock, partitions
 from market_assets.core.contracts import Table
@@ -23,6 +22,7 @@ from resources.equities_fetch import EquitiesFetch
 from resources.fetch_log import FetchLog
 from resources.partition_fetch import PartitionFetch, Unit
 from resources.stores.protocol import PartitionStore, Stored
+from resources.vendors.registry import Vendors
 
 _VENDOR_KINDS = {"polygon", "polars"}
 
@@ -127,14 +127,16 @@ def equities_gaps(
     now, years = clock.now(), _years(context)
     asked = EquitiesFetch(settings(), vendors, equities_symbols, now)
     evidence = Evidence(asked, store, FetchLog(settings().home), years)
+    second = evidence.second_source(equities_scored_bars, context.log.warning)
     return gaps.find_gaps(
         equities_scored_bars,
-        evidence.watched(equities_symbols),
+        equities_symbols,
         evidence.due_sessions(),
         now,
         partitions=evidence.partition_states(),
         quarantined=evidence.quarantined(),
-        second_source=evidence.second_source(equities_scored_bars, context.log.warning),
+        second_source=second.sessions,
+        asked_whole=second.asked,
         years=years,
     )
 

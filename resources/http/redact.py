@@ -18,7 +18,7 @@ _NAMES = (
 _IN_QUERY = re.compile(rf"(?i)(\b(?:{_NAMES})=)([^&\s\"'<>#]+)")
 _IN_JSON = re.compile(rf"(?i)(\"(?:{_NAMES}|authorization|cookie)\"\s*:\s*\")((?:[^\"\\]|\\.)*)")
 _IN_HEADER = re.compile(
-    r"(?i)(['\"]?\b(?:(?:proxy-)?authorization|x-api-key|(?:set-)?cookie)['\"]?\s*[:=,]\s*b?['\"]?(?:bearer\s+|basic\s+)?)"
+    r"(?i)(['\"]?\b(?:(?:proxy-)?authorization|x-api-key|(?:set-)?cookie)['\"]?\s*[:=,]\s*(?:b(?=['\"]))?['\"]?(?:bearer\s+|basic\s+)?)"
     r"([^\s'\",}\)\[]+)"
 )
 _secrets: set[str] = set()

@@ -161,8 +161,14 @@ class Faults:
         self.active.clear()
 
     def take(self, vendor: str, path: str, names: Sequence[str]) -> list[Fault]:
-        """The faults that strike this request; each one counts it."""
-        return [fault for fault in self.active if fault.concerns(vendor, path, names) and fault.strikes()]
+        """The faults that strike this request. A status ends it: faults after that one wait their turn."""
+        struck: list[Fault] = []
+        for fault in self.active:
+            if fault.concerns(vendor, path, names) and fault.strikes():
+                struck.append(fault)
+                if fault.status is not None:
+                    break
+        return struck
 
 
 def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:

@@ -14,7 +14,10 @@ def encode(options: Mapping[str, object]) -> str:
 def decode(cursor: str) -> dict[str, str]:
     """The options of a cursor. Raises ValueError for text that is none."""
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise ValueError(f"{cursor!r} is no cursor") from None
-    return dict(parse_qsl(text))
+    options = dict(parse_qsl(text))
+    if not options or not options.get("offset", "0").isdigit():
+        raise ValueError(f"{cursor!r} is no cursor")
+    return options

@@ -14,9 +14,9 @@ goes into it, the graph's. Nothing here knows Dagster.
 
 from market_assets.core.errors import MarketAssetsError
 from market_assets.settings import Settings
-from resources.stores.protocol import Manifest, PartitionStore, StoreDescription, Written
+from resources.stores.protocol import Manifest, PartitionStore, Stored, StoreDescription, Written
 
-__all__ = ["Manifest", "PartitionStore", "StoreDescription", "Written", "open_store"]
+__all__ = ["Manifest", "PartitionStore", "StoreDescription", "Stored", "Written", "open_store"]
 
 
 def open_store(settings: Settings) -> PartitionStore:

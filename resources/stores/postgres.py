@@ -227,8 +227,8 @@ def _check_rows(connection: AnyConnection, contract: Contract, manifest: Manifes
     found = connection.execute(query, [manifest.partition]).fetchone()
     if found is None or found[0] != manifest.rows:
         raise IncompleteWrite(
-            f"{manifest.table} {manifest.partition} must store {manifest.rows} rows, and {found and found[0]} were read "
-            f"back; the old version stays. Look for triggers or rules on the table, then run the partition again."
+            f"{manifest.table} {manifest.partition} must store {manifest.rows} rows, and {found and found[0]} were "
+            f"read back; the old version stays. Look for triggers or rules on the table, then run the partition again."
         )
 
 

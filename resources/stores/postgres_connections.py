@@ -18,6 +18,9 @@ _CONNECT_TIMEOUT_S = 10
 #: a connection unused for longer is asked whether it still lives
 _IDLE_S = 5.0
 
+#: classes of SQLSTATE: connection, login, no such database, too many connections, server shutting down
+_NO_ANSWER = {"08", "28", "3D", "53", "57"}
+
 AnyConnection = Connection[tuple[Any, ...]]
 
 
@@ -60,6 +63,8 @@ class Connections:
             finally:
                 self._give_back(connection)
         except psycopg.OperationalError as failed:
+            if failed.sqlstate is not None and failed.sqlstate[:2] not in _NO_ANSWER:
+                raise  # a deadlock or a full disk: the server answered
             raise self._unreachable(failed) from None
 
     def _taken(self) -> AnyConnection | None:

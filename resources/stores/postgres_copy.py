@@ -86,7 +86,7 @@ def _numbers(values: pl.Series) -> NDArray[np.generic]:
         return (values.to_physical().to_numpy() - EPOCH_DAYS).astype(">i4")
     if values.dtype == UTC_MICROS:
         return (values.to_physical().to_numpy() - EPOCH_MICROS).astype(">i8")
-    kinds = {pl.Int8: ">i2", pl.Int16: ">i2", pl.Int32: ">i4", pl.Int64: ">i8", pl.Float64: ">f8"}
+    kinds: dict[object, str] = {pl.Int8: ">i2", pl.Int16: ">i2", pl.Int32: ">i4", pl.Int64: ">i8", pl.Float64: ">f8"}
     return values.to_numpy().astype(kinds[values.dtype.base_type()])
 
 

@@ -19,12 +19,18 @@ from resources.stores.postgres_connections import AnyConnection
 from resources.stores.postgres_copy import EPOCH_DAYS, EPOCH_MICROS
 
 _ARRAY_HEADER = 20
-_ZEROS = {
+#: what a null is sent as, in the column's own type
+_ZEROS: dict[object, str] = {
     pl.Boolean: "false",
+    pl.Int8: "0::smallint",
+    pl.Int16: "0::smallint",
+    pl.Int32: "0::integer",
+    pl.Int64: "0::bigint",
+    pl.Float64: "0::float8",
     pl.Date: "DATE '2000-01-01'",
     pl.Datetime: "TIMESTAMPTZ '2000-01-01T00:00:00Z'",
 }
-_NUMBERS = {
+_NUMBERS: dict[object, str] = {
     pl.Boolean: "u1",
     pl.Int8: ">i2",
     pl.Int16: ">i2",
@@ -57,9 +63,9 @@ def _packed(name: str, spec: Column) -> list[sql.Composable]:
         text = column if spec.dtype == pl.String else sql.SQL("array_to_json({})::text").format(column)
         whole = sql.SQL("convert_to(coalesce(string_agg({}, ''), ''), 'UTF8')").format(_or(text, "''"))
         lengths = sql.SQL("array_send(array_agg(octet_length(convert_to({}, 'UTF8'))))").format(_or(text, "''"))
-        parts = [whole, lengths]
+        parts: list[sql.Composable] = [whole, lengths]
     else:
-        zero = _ZEROS.get(spec.dtype.base_type(), "0")
+        zero = _ZEROS[spec.dtype.base_type()]
         parts = [sql.SQL("array_send(array_agg({}))").format(_or(column, zero))]
     if spec.nullable:
         parts.append(sql.SQL("array_send(array_agg({} IS NULL))").format(column))
@@ -67,7 +73,7 @@ def _packed(name: str, spec: Column) -> list[sql.Composable]:
 
 
 def _or(value: sql.Composable, zero: str) -> sql.Composable:
-    return sql.SQL("coalesce({}, {})").format(value, sql.SQL(zero))  # type: ignore[arg-type]
+    return sql.SQL("coalesce({}, {})").format(value, sql.SQL(zero))
 
 
 def _unpacked(name: str, spec: Column, values: Any) -> pl.Series:

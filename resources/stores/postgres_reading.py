@@ -106,13 +106,14 @@ class PostgresReader:
             "SELECT DISTINCT ON (partition) {}, columns, superseded_at IS NOT NULL FROM market_assets_partitions "
             "WHERE table_name = %(table)s AND (%(wanted)s::text[] IS NULL OR partition = ANY(%(wanted)s)) "
             "AND CASE WHEN %(then)s::timestamptz IS NULL THEN superseded_at IS NULL ELSE published_at <= %(then)s END "
-            'ORDER BY partition COLLATE "C", published_at DESC'
+            "ORDER BY partition, published_at DESC"
         ).format(MANIFEST)
         params = {"table": contract.name, "wanted": wanted, "then": asked.as_of}
         found = [Version(manifest_from(row[:-2]), row[-2], row[-1]) for row in connection.execute(query, params)]
         if asked.as_of is not None:
             self._check_kept(connection, asked, {version.manifest.partition for version in found})
         admitted = [version for version in found if asked.admits(version.manifest.partition)]
+        admitted.sort(key=lambda version: version.manifest.partition)  # the server's collation may be another
         for version in admitted:
             where = f"partition {version.manifest.partition}"
             added = added_columns(contract, version.columns, where)
@@ -172,7 +173,7 @@ def _query(asked: Request, batch: list[Version], columns: list[str]) -> tuple[sq
     for limit, sign in ((asked.lower, ">="), (asked.upper, "<=")):
         if limit is not None and time_column is not None:
             dated = asked.contract.schema[time_column] == pl.Date
-            bounds.append(sql.SQL(f"{{}} {sign} %s").format(sql.Identifier(time_column)))  # type: ignore[arg-type]
+            bounds.append(sql.SQL(f"{{}} {sign} %s").format(sql.Identifier(time_column)))
             params.append(limit.date() if dated else limit)
     if not bounds:
         return source, params

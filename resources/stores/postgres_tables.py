@@ -98,11 +98,12 @@ def declare(connection: AnyConnection, contract: Contract) -> None:
                     sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}").format(
                         table,
                         sql.Identifier(name),
-                        sql.SQL(kinds[name]),  # type: ignore[arg-type]
+                        sql.SQL(kinds[name]),
                     )
                 )
     connection.execute(
-        "INSERT INTO market_assets_tables VALUES (%s, %s) ON CONFLICT (table_name) DO UPDATE SET columns = excluded.columns",
+        "INSERT INTO market_assets_tables VALUES (%s, %s) "
+        "ON CONFLICT (table_name) DO UPDATE SET columns = excluded.columns",
         [contract.name, Jsonb(column_types(contract.schema))],
     )
 

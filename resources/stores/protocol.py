@@ -56,6 +56,13 @@ class Written:
     revised_max_rel_diff: float | None
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What an asset returns that wrote its partitions itself while it ran: partition -> outcome."""
+
+    written: Mapping[str, Written]
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoreDescription:
     """A store as health pages show it. Every number is measured."""

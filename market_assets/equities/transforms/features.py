@@ -23,6 +23,8 @@ LABEL_SESSIONS = 5
 
 _LEAST_NAMES = 10
 _TTM_DAYS = 365
+#: means closer than this share of the price are equal
+_EQUAL = 1e-12
 _C, _H, _L, _V = (pl.col(name) for name in ("close_total", "high_total", "low_total", "volume_split"))
 
 
@@ -109,7 +111,9 @@ def _from_windowed() -> dict[str, pl.Expr]:
     """Features read from other features."""
     line = pl.col("ema_12") - pl.col("ema_26")
     signal = indicators.ema(line, 9)
-    above = pl.col("sma_20") - pl.col("sma_50")
+    distance = pl.col("sma_20") - pl.col("sma_50")
+    # running sums of a flat series differ in the last digits; that is no cross
+    above = pl.when(distance.abs() > _EQUAL * pl.col("sma_50")).then(distance.sign()).otherwise(distance * 0.0)
     before = above.shift(1)
     cross = (
         pl.when(before.is_null())

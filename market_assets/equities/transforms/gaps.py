@@ -37,6 +37,7 @@ def find_gaps(
     partitions: pl.DataFrame,
     quarantined: pl.DataFrame,
     second_source: pl.DataFrame,
+    asked_whole: pl.DataFrame | None = None,
     given_up: pl.DataFrame | None = None,
     years: Collection[int] | None = None,
 ) -> pl.DataFrame:
@@ -45,7 +46,8 @@ def find_gaps(
     `bars`: symbol, session_date of what is stored. `sessions`: the DUE sessions of the years looked
     at (`sessions.due`). `partitions` (PARTITIONS): state `stored`, or `failed` or `clipped` where the
     last run ended so. `quarantined`, `second_source` (SYMBOL_SESSIONS): the second source counts as
-    asked between its first and last session of a symbol-year. `given_up` (SYMBOL_YEARS): repairs
+    asked between its first and last session of a symbol-year, and in all of the symbol-years of
+    `asked_whole` (SYMBOL_YEARS), also where it had nothing. `given_up` (SYMBOL_YEARS): repairs
     spent, cause `unknown`. After the last bar of an inactive symbol nothing is missing.
     """
     wanted = expected(symbols, sessions).with_columns(year=pl.col("session_date").dt.year().cast(pl.Int32))
@@ -59,6 +61,7 @@ def find_gaps(
             partitions=partitions,
             quarantined=quarantined,
             second_source=second_source,
+            asked_whole=asked_whole,
             given_up=given_up,
         )
         .with_columns(cause=_cause())
@@ -86,6 +89,7 @@ def _with_evidence(
     partitions: pl.DataFrame,
     quarantined: pl.DataFrame,
     second_source: pl.DataFrame,
+    asked_whole: pl.DataFrame | None,
     given_up: pl.DataFrame | None,
 ) -> pl.DataFrame:
     """What is known about each missing session; sorted by symbol and session."""
@@ -95,11 +99,13 @@ def _with_evidence(
     asked = second.group_by(of_year).agg(asked_from=pl.col("session_date").min(), asked_to=pl.col("session_date").max())
     first_stored = bars.select(*at).with_columns(year=year).group_by(of_year).agg(first=pl.col("session_date").min())
     spent = pl.DataFrame(schema=SYMBOL_YEARS) if given_up is None else given_up
+    whole = pl.DataFrame(schema=SYMBOL_YEARS) if asked_whole is None else asked_whole
     return (
         missing.join(partitions.select(*of_year, "state"), on=of_year, how="left")
         .join(quarantined.select(at).unique().with_columns(quarantined=True), on=at, how="left")
         .join(second.select(at).unique().with_columns(second_has_it=True), on=at, how="left")
         .join(asked, on=of_year, how="left")
+        .join(whole.select(of_year).unique().with_columns(asked_whole=True), on=of_year, how="left")
         .join(first_stored, on=of_year, how="left")
         .join(spent.select(of_year).unique().with_columns(given_up=True), on=of_year, how="left")
         .sort(at)
@@ -110,7 +116,7 @@ def _with_evidence(
 
 def _cause() -> pl.Expr:
     """The first cause that applies."""
-    known = pl.col("session_date").is_between("asked_from", "asked_to")
+    known = pl.col("session_date").is_between("asked_from", "asked_to") | pl.col("asked_whole")
     clipped = (pl.col("state") == "clipped") | (pl.col("leading") & (pl.col("n_leading") > CLIP_TOLERANCE))
     return (
         pl.when(~pl.col("listed"))

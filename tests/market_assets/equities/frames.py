@@ -1,5 +1,6 @@
 """Small input frames for the equities tests, and the recorded real data in our raw columns."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -101,7 +102,7 @@ def real_dividends(data: Path, symbol: str, bars_of: pl.DataFrame) -> list[dict[
     factors = lean_factors(data, symbol)
     closes = dict(bars_of.select("session_date", "close").iter_rows())
     days = sorted(closes)
-    next_of = dict(zip(days, days[1:], strict=False))
+    next_of = dict(itertools.pairwise(days))
     found = []
     for before, after in zip(factors.iter_rows(named=True), factors.slice(1).iter_rows(named=True), strict=False):
         last, step = before["last_date"], before["price_factor"] / after["price_factor"]

@@ -4,9 +4,9 @@ from datetime import date
 
 import polars as pl
 import pytest
+
 from market_assets.equities.settings import EquitiesSettings
 from market_assets.equities.transforms import adjust, scores
-
 from tests.market_assets.equities.frames import (
     NO_ACTIONS,
     SEEN,

@@ -17,10 +17,20 @@ WEEK = [date(2020, 1, 2), date(2020, 1, 3), date(2020, 1, 6), date(2020, 1, 7)]
 def fetched(*rows):
     """Rows of (session_date, close, volume) as a vendor's parser gives them."""
     frame = pl.DataFrame(
-        [{"symbol": "A", "session_date": day, "open": c, "high": c, "low": c, "close": c, "volume": v} for day, c, v in rows],
-        schema={"symbol": pl.String, "session_date": pl.Date, "open": pl.Float64, "high": pl.Float64,
-                "low": pl.Float64, "close": pl.Float64, "volume": pl.Float64},
-    )  # fmt: skip
+        [
+            {"symbol": "A", "session_date": day, "open": c, "high": c, "low": c, "close": c, "volume": v}
+            for day, c, v in rows
+        ],
+        schema={
+            "symbol": pl.String,
+            "session_date": pl.Date,
+            "open": pl.Float64,
+            "high": pl.Float64,
+            "low": pl.Float64,
+            "close": pl.Float64,
+            "volume": pl.Float64,
+        },
+    )
     return frame.with_columns(source=pl.lit("polygon"), ingested_at=pl.lit(SEEN))
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as run
 from hypothesis import strategies as st
+
 from market_assets.equities.schemas import EquitiesScoredBars
 from market_assets.equities.settings import EquitiesSettings, ScoreSettings
 from market_assets.equities.transforms import scores
 from market_assets.equities.transforms.sessions import NotOnCalendar, lookback_start
-
 from tests.market_assets.equities.frames import NO_ACTIONS, acted, dividend, raw, sessions, split, universe
 
 CALENDAR = sessions()
@@ -109,7 +109,9 @@ def test_a_large_dividend_is_no_gap():
 def test_the_first_bar_has_no_reference():
     """Nothing precedes it: null, and no flag."""
     row = scored(raw("A", DAYS_2020[:1], [5.0])).row(0, named=True)
-    assert [row[name] for name in ("prev_session_date", "sessions_since_prev", "prev_close_ref", "gap_ratio")] == [None] * 4
+    assert [row[name] for name in ("prev_session_date", "sessions_since_prev", "prev_close_ref", "gap_ratio")] == [
+        None
+    ] * 4
     assert row["quality_score"] == 1.0
 
 

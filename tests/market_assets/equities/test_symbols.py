@@ -67,14 +67,17 @@ def test_a_reused_ticker_has_two_windows():
     ("lines", "message"),
     [
         (
-            [SymbolSettings(symbol="EEM", valid_to=date(2003, 4, 11)), SymbolSettings(symbol="EEM", valid_from=date(2003, 4, 11))],
+            [
+                SymbolSettings(symbol="EEM", valid_to=date(2003, 4, 11)),
+                SymbolSettings(symbol="EEM", valid_from=date(2003, 4, 11)),
+            ],
             "listing windows of EEM overlap",
         ),
         ([SymbolSettings(symbol="A"), SymbolSettings(symbol="A")], "listing windows of A overlap"),
         ([SymbolSettings(symbol="BTC", asset_class="crypto")], "written like BTC-USD, not BTC"),
         ([SymbolSettings(symbol="A", valid_from=date(2020, 1, 2), valid_to=date(2020, 1, 1))], "before its valid_from"),
     ],
-)  # fmt: skip
+)
 def test_an_ambiguous_universe_is_refused(lines, message):
     """Overlapping windows, doubled keys, bare coins: one sentence says which symbol and why."""
     with pytest.raises(ContractViolation, match=message):

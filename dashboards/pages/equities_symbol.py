@@ -1,0 +1,208 @@
+"""One symbol: candles with everything known about them, and the tables behind the marks."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from dashboards.data import Adjustment
+from dashboards.figures import FLAGS, empty_figure, symbol_figure
+from dashboards.pages import widgets
+from dashboards.pages.equities_details import Known, describe, details
+from dashboards.pages.page import in_thread
+from dashboards.services import Services
+from dashboards.theme import theme as look
+from market_assets.core.errors import UnknownName
+
+_BARS = "equities_scored_bars"
+_SPANS = {"1M": 31, "3M": 92, "6M": 183, "1Y": 366, "5Y": 1827, "Max": None}
+_COLUMNS = [
+    "symbol", "session_date", "open", "high", "low", "close", "volume", "quality_score", "source", *FLAGS
+]  # fmt: skip
+#: pixels a candle needs; the chart takes about this share of a wide and of a narrow window
+_CANDLE_PX, _WIDE, _NARROW = 3.0, 0.58, 0.92
+
+
+def layout() -> Component:
+    """The panel, empty."""
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.Div([html.H2(id="symbol-title"), html.Div(id="symbol-note", className="quiet")]),
+                    html.Div(
+                        [
+                            widgets.choice("basis", [("none", "Raw"), ("split", "Split"), ("total", "Total")], "split"),
+                            widgets.choice("scale", [("linear", "Linear"), ("log", "Log")], "linear"),
+                            widgets.choice("span", [(key, key) for key in _SPANS], "1Y"),
+                            dcc.DatePickerRange(id="dates", display_format="YYYY-MM-DD", clearable=True),
+                        ],
+                        className="controls",
+                    ),
+                ],
+                className="panel-head",
+            ),
+            html.Div(id="symbol-empty"),
+            dcc.Graph(
+                id="chart",
+                config={"displaylogo": False, "modeBarButtons": [["resetScale2d", "toImage"]], "doubleClick": "reset"},
+                className="chart",
+            ),
+            html.Div(
+                widgets.choice(
+                    "details",
+                    [
+                        ("reconciliation", "Reconciliation"),
+                        ("actions", "Splits and dividends"),
+                        ("gaps", "Gaps"),
+                        ("flags", "Flagged bars"),
+                    ],
+                    "reconciliation",
+                ),
+                className="details-head",
+            ),
+            html.Div(id="symbol-details", className="details"),
+            dcc.Store(id="zoom"),
+        ],
+        className="panel symbol",
+    )
+
+
+def register(app: Dash, services: Services) -> None:
+    """Connect the panel."""
+
+    @app.callback(
+        Output("zoom", "data"),
+        Input("chart", "relayoutData"),
+        Input("span", "value"),
+        Input("dates", "start_date"),
+        Input("dates", "end_date"),
+        Input("symbol", "data"),
+        prevent_initial_call=True,
+    )
+    def zoom(moved: dict[str, Any] | None, _span: str, start: str | None, end: str | None, _symbol: str | None) -> Any:
+        if ctx.triggered_id == "chart":
+            return zoomed(moved or {})
+        if ctx.triggered_id == "dates" and start and end:
+            return {"start": start[:10], "end": end[:10]}
+        return None
+
+    @app.callback(
+        Output("chart", "figure"),
+        Output("chart", "style"),
+        Output("symbol-title", "children"),
+        Output("symbol-note", "children"),
+        Output("symbol-empty", "children"),
+        Input("symbol", "data"),
+        Input("zoom", "data"),
+        Input("span", "value"),
+        Input("basis", "value"),
+        Input("scale", "value"),
+        Input("theme", "data"),
+        Input("viewport", "data"),
+        Input("version", "data"),
+    )
+    @in_thread
+    def draw(*values: Any) -> Any:
+        symbol, window, span, basis, scale, theme, viewport, _version = values
+        hidden = {"display": "none"}
+        if not symbol:
+            note = widgets.empty("no symbol is known", widgets.materialise("equities_symbols"))
+            return empty_figure(look(theme)), hidden, "", "", note
+        try:
+            known = known_of(services, symbol, basis)
+        except UnknownName as unknown:
+            return empty_figure(look(theme)), hidden, symbol, "", widgets.empty(str(unknown))
+        if known.bars is None or known.bars.is_empty():
+            asset = "equities_daily_bars"
+            note = widgets.empty(
+                f"{asset} has no stored session of {symbol}.",
+                f"{widgets.materialise(asset)} --partition '{symbol}|2026'",
+            )
+            return empty_figure(look(theme)), hidden, symbol, "", note
+        first, last = bounds(known.bars, window, span)
+        figure = figure_of(services, known, (first, last), theme, scale, candles(viewport), symbol)
+        return figure, {}, symbol, describe(known), []
+
+    @app.callback(
+        Output("symbol-details", "children"),
+        Input("symbol", "data"),
+        Input("details", "value"),
+        Input("version", "data"),
+        State("basis", "value"),
+    )
+    @in_thread
+    def show_details(symbol: str | None, kind: str, _version: Any, _basis: str) -> Any:
+        if not symbol:
+            return no_update
+        try:
+            known = known_of(services, symbol, "none")
+        except UnknownName:
+            return []
+        return details(known, kind)
+
+
+def zoomed(moved: dict[str, Any]) -> Any:
+    """The window a drag on the chart asks for; None after a double click; no_update for other moves."""
+    if "xaxis.range[0]" in moved and "xaxis.range[1]" in moved:
+        return {"start": moved["xaxis.range[0]"][:10], "end": moved["xaxis.range[1]"][:10]}
+    return None if moved.get("xaxis.autorange") or moved.get("xaxis.showspikes") is False else no_update
+
+
+def known_of(services: Services, symbol: str, basis: Adjustment) -> Known:
+    """Load what is stored about a symbol. Raises UnknownName."""
+    services.data.known_symbol(symbol)
+    where = {"symbol": symbol}
+    data = services.data
+    return Known(
+        bars=data.load_or_none(_BARS, where=where, columns=_COLUMNS, adjust=basis),
+        actions=data.load_or_none("equities_corporate_actions", where=where),
+        gaps=data.load_or_none("equities_gaps", where=where),
+        differences=data.load_or_none("equities_reconciliation", where=where),
+    )
+
+
+def bounds(bars: pl.DataFrame, window: dict[str, str] | None, span: str) -> tuple[date, date]:
+    """First and last day to show: the zoomed window, else the span that ends with the newest session."""
+    if window:
+        return date.fromisoformat(window["start"]), date.fromisoformat(window["end"])
+    last: date = bars["session_date"][-1]
+    days = _SPANS[span]
+    return (bars["session_date"][0] if days is None else last - timedelta(days=days)), last
+
+
+def candles(viewport: int | None) -> int:
+    """How many candles the chart can show in a window of that many pixels."""
+    width = viewport or 1280
+    return max(80, int(width * (_WIDE if width > 1100 else _NARROW) / _CANDLE_PX))
+
+
+def figure_of(
+    services: Services, known: Known, window: tuple[date, date], theme: str | None, scale: str, most: int, symbol: str
+) -> go.Figure:
+    """The chart of that window."""
+    if known.bars is None:
+        return empty_figure(look(theme))
+    line = services.data.known_symbol(symbol)
+    reconcile = services.settings.equities.reconcile
+    inside = pl.col("session_date").is_between(*window)
+    return symbol_figure(
+        known.bars.filter(inside),
+        _cut(known.actions, pl.col("ex_date").is_between(*window), "equities_corporate_actions"),
+        _cut(known.gaps, (pl.col("gap_end") >= window[0]) & (pl.col("gap_start") <= window[1]), "equities_gaps"),
+        _cut(known.differences, inside & pl.col("rel_diff").is_not_null(), "equities_reconciliation"),
+        look(theme),
+        most=most,
+        log=scale == "log",
+        every_day=line.asset_class == "crypto",
+        thresholds=(reconcile.ok_ratio, reconcile.fail_ratio),
+    )
+
+
+def _cut(frame: pl.DataFrame | None, keep: pl.Expr, table: str) -> pl.DataFrame:
+    from market_assets.tables import contract
+
+    return contract(table).empty() if frame is None else frame.filter(keep)

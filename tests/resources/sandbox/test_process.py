@@ -1,0 +1,91 @@
+"""The sandbox as a process of its own: starts fast, answers fast, stops cleanly."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+
+from resources.sandbox.synthetic import SyntheticBackend
+from tests.resources.sandbox.wire import HEADERS, Serve, aggregates, get
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_process_serves_and_stops():
+    """`run` answers health, keeps to MARKET_ASSETS_NOW and its faults, and ends on SIGTERM."""
+    port = free_port()
+    program = f"from resources.sandbox.app import run; run({port}, seed=3, faults=['yahoo:500:times=1'])"
+    environment = {**os.environ, "MARKET_ASSETS_NOW": "2024-06-14T23:00:00Z"}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=10) as http:
+            until = time.monotonic() + 30
+            while True:
+                try:
+                    health = get(http, "/_sandbox/health")
+                    break
+                except httpx.ConnectError:
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+            assert (health["status"], health["backend"], health["now"]) == (
+                "ok",
+                "synthetic",
+                "2024-06-14T23:00:00+00:00",
+            )
+            newest = aggregates(http, "AAPL", "2024-06-10", "2024-12-31")["results"][-1]
+            assert newest["t"] == 1718337600000  # midnight of 2024-06-14 in New York
+            assert http.get("/yahoo/v8/finance/chart/AAPL?range=5d").status_code == 500
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) in {0, -signal.SIGTERM}
+
+
+def test_ledger_counts_by_path_and_status(serve: Serve):
+    """Equal questions are one line with their count; the sandbox's own routes are not in it."""
+    with httpx.Client(base_url=serve(), headers=HEADERS) as http:
+        aggregates(http, "AAPL", "2024-01-02", "2024-01-03")
+        aggregates(http, "AAPL", "2024-01-02", "2024-01-03", limit=1)
+        http.get("/yahoo/v8/finance/chart/ZZZZ?range=5d")
+        http.get("/polygon/v9/nothing")
+        assert get(http, "/_sandbox/ledger") == [
+            {
+                "vendor": "polygon",
+                "path": "/v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-01-03",
+                "status": 200,
+                "count": 2,
+            },
+            {"vendor": "yahoo", "path": "/v8/finance/chart/ZZZZ", "status": 404, "count": 1},
+            {"vendor": "polygon", "path": "/v9/nothing", "status": 404, "count": 1},
+        ]
+        http.delete("/_sandbox/ledger")
+        assert get(http, "/_sandbox/ledger") == []
+
+
+def test_equal_questions_get_equal_bytes(serve: Serve, market: SyntheticBackend):
+    """No random ids: a raw-response store keeps one copy."""
+    path = "/polygon/v2/aggs/ticker/T123/range/1/day/2023-01-01/2024-06-14"
+    bodies = {httpx.get(serve(market) + path, headers=HEADERS).content for _ in range(2)}
+    assert len(bodies) == 1
+
+
+def test_first_and_second_answer_are_quick(serve: Serve):
+    """A bound ten times above what is needed: it fails when an answer simulates the market per row or per request."""
+    path = "/polygon/v2/aggs/ticker/T500/range/1/day/2019-06-15/2024-06-14"
+    with httpx.Client(base_url=serve(), headers=HEADERS) as http:
+        http.get("/polygon/v2/aggs/ticker/T501/range/1/day/2024-01-01/2024-06-14")  # calendar and market factor
+        elapsed = []
+        for _ in range(2):
+            started = time.perf_counter()
+            assert http.get(path).json()["resultsCount"] > 1250
+            elapsed.append(time.perf_counter() - started)
+    assert elapsed[0] < 0.5
+    assert elapsed[1] < 0.1
