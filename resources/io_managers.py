@@ -47,7 +47,7 @@ class PartitionStoreIOManager(dg.IOManager):
                 name: self.store.write(contract, name, frames[name], run_id=context.run_id) for name in partitions
             }
         for name in partitions:
-            _attach(context, contract, name, {**_numbers(contract, written[name]), "preview": _preview(frames[name])})
+            _attach(context, contract, name, {**numbers(contract, written[name]), "preview": _preview(frames[name])})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
         """The rows of every partition the input maps to, sorted by the key; typed and empty without any.
@@ -116,7 +116,8 @@ def _attach(context: dg.OutputContext, contract: Contract, partition: str, metad
     context.step_context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=partition)
 
 
-def _numbers(contract: Contract, written: Written) -> dict[str, Any]:
+def numbers(contract: Contract, written: Written) -> dict[str, Any]:
+    """What a partition's materialisation event tells of one write."""
     manifest = written.manifest
     dated = contract.time_column is not None and contract.schema[contract.time_column] == pl.Date
     span = [

@@ -17,6 +17,7 @@ from market_assets.core.contracts import Contract
 from market_assets.core.errors import MarketAssetsError
 from resources.fetch_log import FetchLog
 from resources.http.errors import Unauthorized, VendorError
+from resources.io_managers import numbers
 from resources.stores.protocol import PartitionStore, Stored, Written
 
 
@@ -114,14 +115,18 @@ class PartitionFetch:
             raise MarketAssetsError(
                 f"{self.contract.name} {key} was stored by this run group and is gone; re-materialise it"
             )
-        return Written.of(manifest)
+        return Written(
+            manifest=manifest, unchanged=False, new_rows=0, revised_rows=0, removed_rows=0, revised_max_rel_diff=None
+        )
 
     def _report(self, written: Mapping[str, Written]) -> None:
         """Tell Dagster of the finished partitions although the step fails."""
         for key, entry in written.items():
             self.context.log_event(
                 dg.AssetMaterialization(
-                    self.context.asset_key, partition=key, metadata={**entry.metadata(), "step_failed_later": True}
+                    self.context.asset_key,
+                    partition=key,
+                    metadata={**numbers(self.contract, entry), "step_failed_later": True},
                 )
             )
 

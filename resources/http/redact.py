@@ -15,7 +15,7 @@ _SHORTEST = 4
 _NAMES = (
     r"(?:x[-_])?api[-_]?key|access[-_]?token|auth[-_]?token|token|client[-_]?secret|secret|password|crumb|signature"
 )
-_IN_QUERY = re.compile(rf"(?i)(\b(?:{_NAMES})=)([^&\s\"'<>#]+)")
+_IN_QUERY = re.compile(rf"(?i)(\b(?:{_NAMES})=)([^&;\s\"'<>#]+)")
 _IN_JSON = re.compile(rf"(?i)(\"(?:{_NAMES}|authorization|cookie)\"\s*:\s*\")((?:[^\"\\]|\\.)*)")
 _IN_HEADER = re.compile(
     r"(?i)(['\"]?\b(?:(?:proxy-)?authorization|x-api-key|(?:set-)?cookie)['\"]?\s*[:=,]\s*(?:b(?=['\"]))?['\"]?(?:bearer\s+|basic\s+)?)"

@@ -74,9 +74,9 @@ class Host:
         asked = Asked(unquote(parts.path), dict(parse_qsl(parts.query)), headers)
         with self._lock:
             self.asked.append(asked)
-            if callable(self.script):
-                return self.script(asked)
-            return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+            if not callable(self.script):
+                return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        return self.script(asked)
 
     def close(self) -> None:
         self._server.shutdown()
