@@ -1,9 +1,11 @@
 """Puts the app together: guard, REST, pages. `create_app` for a server, `run` for the command."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from dash import Dash
+from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 
@@ -49,13 +51,19 @@ def _add_pages(server: FastAPI, app_services: Services) -> None:
         index_string=shell.INDEX,
     )
     shell.build(pages, app_services)
+    # Dash lists its assets on the first request it sees itself; ours may be the first
+    pages._setup_server()  # type: ignore[no-untyped-call]
 
     document: Callable[[], str] = pages.index
 
     async def page(request: Request) -> Response:
         """A page by its path: the same document, and 404 where no page has that path."""
         found = shell.page_of(request.url.path) is not None
-        return Response(document(), status_code=200 if found else 404, media_type="text/html")
+        token = set_current_request(request)  # type: ignore[no-untyped-call]
+        try:
+            return Response(document(), status_code=200 if found else 404, media_type="text/html")
+        finally:
+            reset_current_request(token)  # type: ignore[no-untyped-call]
 
     # before Dash adds its own catch-all, which answers 200 to every path
     server.add_api_route("/{path:path}", page, methods=["GET"], include_in_schema=False)
@@ -84,4 +92,5 @@ def run(settings: Settings) -> None:
     import uvicorn
 
     app = create_app(settings)
+    threading.Thread(target=app.state.services.warm, name="warm", daemon=True).start()
     uvicorn.run(app, host=settings.api.host, port=settings.api.port, log_level="info", access_log=False)

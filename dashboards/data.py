@@ -12,22 +12,25 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
-from market_assets.values import load_asset_value
 
+from market_assets.core import clock
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import NotMaterialised, UnknownName
 from market_assets.equities.settings import SymbolSettings
+from market_assets.equities.transforms.adjust import Adjustment, adjust_at_read
 from market_assets.equities.universe import universe
 from market_assets.settings import Settings
 from market_assets.tables import TABLES
 from market_assets.tables import contract as contract_of
+from market_assets.values import load_asset_value
 from resources.stores import open_store
 from resources.stores.protocol import Manifest, PartitionStore
 
-Adjustment = Literal["none", "split", "total"]
+SCORED = "equities_scored_bars"
+ACTIONS = "equities_corporate_actions"
 
 #: seconds for which the list of published partitions is not asked again
 _VERSIONS_MEMORY_S = 1.0
@@ -44,6 +47,8 @@ class TableFacts:
     partitions: int
     rows: int
     bytes: int
+    #: whether its rows have a time at all
+    timed: bool
     newest: date | datetime | None
     published_at: datetime | None
 
@@ -94,16 +99,14 @@ class PublishedData:
         columns: list[str] | None = None,
         where: Mapping[str, Any] | None = None,
         as_of: datetime | None = None,
-        adjust: Adjustment | None = None,
     ) -> pl.DataFrame:
         """Rows of a stored table, as `load_asset_value` gives them. Raises what it raises."""
-        read_from = [name, "equities_corporate_actions"] if adjust not in (None, "none") else [name]
-        asked = repr((name, start, end, columns, sorted((where or {}).items()), as_of, adjust, self.version(read_from)))
+        asked = repr((name, start, end, columns, sorted((where or {}).items()), as_of, self.version([name])))
         with self._lock:
             if asked in self._frames:
                 self._frames.move_to_end(asked)
                 return self._frames[asked]
-        frame = load_asset_value(name, start=start, end=end, columns=columns, where=where, as_of=as_of, adjust=adjust)
+        frame = load_asset_value(name, start=start, end=end, columns=columns, where=where, as_of=as_of)
         with self._lock:
             self._frames[asked] = frame
             while len(self._frames) > _FRAMES_KEPT:
@@ -116,6 +119,39 @@ class PublishedData:
             return self.load(name, **request)
         except NotMaterialised:
             return None
+
+    def scored_bars(
+        self,
+        symbol: str,
+        columns: list[str],
+        *,
+        adjust: Adjustment = "none",
+        start: date | None = None,
+        end: date | None = None,
+        as_of: datetime | None = None,
+    ) -> pl.DataFrame:
+        """Scored bars of one symbol, prices and volumes on the basis asked for.
+
+        Raises NotMaterialised where the symbol has no bars, or, to adjust, no corporate actions:
+        none known is not the same as none looked for.
+        """
+        where = {"symbol": symbol}
+        bars = self.load(SCORED, start=start, end=end, columns=columns, where=where, as_of=as_of)
+        if bars.is_empty():
+            self._require(SCORED, symbol)
+        if adjust == "none" or bars.is_empty():
+            return bars
+        self._require(ACTIONS, symbol)
+        actions = self.load(ACTIONS, where=where, as_of=as_of)
+        return adjust_at_read(bars, actions, adjust, as_of.date() if as_of else clock.today())
+
+    def _require(self, name: str, symbol: str) -> None:
+        if not self.has_partition(name, symbol):
+            partition = "" if name == ACTIONS else f"|{clock.today().year}"
+            raise NotMaterialised(
+                f"{name} has no partition of {symbol} yet. Materialise it in the Dagster UI, or run: dagster asset "
+                f"materialize -m market_assets.definitions --select {name} --partition '{symbol}{partition}'"
+            )
 
     def forget(self) -> int:
         """Drop the frames kept in memory; how many there were. Stored data are not touched."""
@@ -142,6 +178,7 @@ class PublishedData:
             partitions=len(manifests),
             rows=sum(manifest.rows for manifest in manifests),
             bytes=sum(manifest.bytes for manifest in manifests),
+            timed=contract.time_column is not None,
             newest=max((manifest.max_time for manifest in manifests if manifest.max_time is not None), default=None),
             published_at=max((manifest.published_at for manifest in manifests), default=None),
         )

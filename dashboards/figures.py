@@ -52,7 +52,7 @@ def symbol_figure(
         rows=len(panels),
         cols=1,
         shared_xaxes=True,
-        vertical_spacing=0.022,
+        vertical_spacing=0.035,
         row_heights=[_HEIGHTS[panel] for panel in panels],
     )
     _candles(figure, shown, theme)

@@ -81,13 +81,17 @@ def _scheduler(services: Services) -> dict[str, Any]:
     try:
         daemons = services.orchestrator.daemons()
     except OrchestratorUnavailable as failure:
-        return {"status": "unknown", "running": None, "detail": str(failure), "daemons": {}}
+        note = "no Dagster instance here"
+        return {"status": "unknown", "running": None, "note": note, "detail": str(failure), "daemons": {}}
     running = any(daemon.name == "SCHEDULER" and daemon.healthy is True for daemon in daemons)
-    all_running = all(daemon.healthy is not False for daemon in daemons)
+    silent = [daemon.name.lower() for daemon in daemons if daemon.healthy is False]
     return {
-        "status": "healthy" if running and all_running else "degraded",
+        "status": "degraded" if silent or not running else "healthy",
         "running": running,
-        "detail": None if running and all_running else "no recent heartbeat; start `dagster dev` or the daemon",
+        "note": "no recent heartbeat" if silent else "heartbeats are recent",
+        "detail": f"no heartbeat for 120 s of: {', '.join(silent)}. Start `dagster dev` or its daemon"
+        if silent
+        else None,
         "daemons": {
             daemon.name: {"healthy": daemon.healthy, "last_heartbeat": daemon.last_heartbeat} for daemon in daemons
         },

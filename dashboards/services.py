@@ -8,6 +8,7 @@ from dashboards.orchestrator import Orchestrator
 from dashboards.rest.cache import ResponseCache
 from dashboards.sources import Sources
 from dashboards.telemetry import Telemetry
+from market_assets.core import clock
 from market_assets.settings import Settings
 
 
@@ -36,3 +37,11 @@ class Services:
             keys=keys,
             cache=ResponseCache(settings.api.cache_entries),
         )
+
+    def warm(self) -> None:
+        """Load what the first request would wait for: the exchange's calendar and Dagster."""
+        from market_assets.core import calendars
+
+        calendars.last_closed_session(calendars.EXCHANGES[0], clock.now())
+        if self.orchestrator.configured:
+            self.orchestrator.daemons()

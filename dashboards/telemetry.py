@@ -13,6 +13,8 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _KEPT = 10_000
+#: routes that are the API; the rest are pages and their parts
+_REST = ("/api", "/health", "/metrics", "/observability", "/performance")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 #: a gauge: name, help, label names, and samples of (label values, value or None where unknown)
@@ -57,9 +59,10 @@ class Telemetry:
         return {route: _summary(values) for route, values in sorted(copies.items())}
 
     def overall(self) -> dict[str, float | None]:
-        """p50, p95 and p99 over all routes in milliseconds; None before the first request."""
+        """p50, p95 and p99 of the REST routes in milliseconds; None before the first request."""
         with self._lock:
-            merged = sorted(value for values in self._recent.values() for value in values)
+            rest = [values for route, values in self._recent.items() if route.startswith(_REST)]
+            merged = sorted(value for values in rest for value in values)
         return {f"p{share}_ms": nearest_rank(merged, share / 100) for share in (50, 95, 99)}
 
     def prometheus(self) -> bytes:

@@ -1,12 +1,12 @@
 """The contents page: every asset, check, sensor, schedule and resource of the graph."""
 
 import dagster as dg
-from resources.io_managers import io_manager_for
 
 from market_assets.equities import assets as equities_assets
 from market_assets.equities import checks as equities_checks
 from market_assets.settings import Settings, settings
 from market_assets.tables import QUARANTINES, TABLES
+from resources.io_managers import io_manager_for
 from resources.stores import open_store
 from resources.vendors.registry import Vendors
 from schedules.equities import equities_schedules

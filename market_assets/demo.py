@@ -18,12 +18,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 _START_S = 60.0
 _STOP_S = 15.0
+#: a universe small enough to watch, with something of everything: splits, a delisting, a halt, an
+#: earnings gap, a late listing, an index without volume, coins that trade every day
+_UNIVERSE = {
+    "stock": "AAPL MSFT GOOGL AMZN NVDA JPM XOM HALT EGAP DLST IPOX SPLT",
+    "etf": "SPY QQQ TLT GLD",
+    "index": "VIX",
+    "crypto": "BTC-USD ETH-USD",
+}
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 
@@ -93,6 +102,8 @@ class Demo:
         self.home.mkdir(parents=True)
         (self.home / ".demo").touch()
         (self.home / "logs").mkdir()
+        lines = [{"symbol": s, "asset_class": kind} for kind, names in _UNIVERSE.items() for s in names.split()]
+        (self.home / "config.yaml").write_text(yaml.safe_dump({"equities": {"universe": lines}}))
         self.ports = {name: _free_port(wanted) for name, wanted in _PREFERRED_PORTS.items()}
         home = self.home.resolve()
         os.environ.update(
@@ -111,7 +122,7 @@ class Demo:
 
         from market_assets.definitions import build_defs
         from market_assets.equities.partitions import EQUITY_SYMBOLS
-        from market_assets.equities.universe import active_symbols
+        from market_assets.equities.universe import active_symbols, add_symbol, with_listing
         from market_assets.instance import materialize_range, prepare
         from resources.stores import open_store
 
@@ -121,7 +132,10 @@ class Demo:
         well = True
         with dg.DagsterInstance.get() as instance, self._progress() as progress:
             defs = build_defs(found)
-            symbols = active_symbols(open_store(found), found.equities)
+            store = open_store(found)
+            for line in found.equities.universe:
+                add_symbol(store, with_listing(found, line)[0])
+            symbols = active_symbols(store, found.equities)
             this_year = time.gmtime().tm_year
             years = [str(y) for y in range(this_year - found.equities.backfill_years + 1, this_year + 1)]
             instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, symbols)

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster._core.execution.context.system import StepExecutionContext
 
 from market_assets import tables
 from market_assets.core.contracts import WHOLE, Contract
@@ -32,9 +33,9 @@ class PartitionStoreIOManager(dg.IOManager):
         self.store = store
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | Stored) -> None:
-        """Validate, split by the run's partitions, and write each of them, empty ones included.
+        """Split by the run's partitions, and write each of them, empty ones included.
 
-        Raises ContractViolation and RowsOutsidePartition before anything is written.
+        Values were judged by the gate, the asset's Dagster type. Raises ContractViolation and RowsOutsidePartition before anything is written.
         """
         contract = tables.contract(context.asset_key.path[-1])
         partitions = sorted(context.asset_partition_keys) if context.has_asset_partitions else [WHOLE]
@@ -42,7 +43,7 @@ class PartitionStoreIOManager(dg.IOManager):
             written = _of_run(contract, partitions, obj)
             frames = {name: self.store.read(contract, [name]) for name in partitions}
         else:
-            frames = _split(contract, partitions, contract.validate(obj))
+            frames = _split(contract, partitions, contract.conform(obj))
             written = {
                 name: self.store.write(contract, name, frames[name], run_id=context.run_id) for name in partitions
             }
@@ -113,7 +114,19 @@ def _attach(context: dg.OutputContext, contract: Contract, partition: str, metad
     if partition == WHOLE and not contract.partitioned_by:
         context.add_output_metadata(metadata)
         return
-    context.step_context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=partition)
+    attach(context.step_context, context.asset_key, partition, metadata)
+
+
+def attach(step: StepExecutionContext, asset: dg.AssetKey, partition: str, metadata: Mapping[str, Any]) -> None:
+    """Put `metadata` on one partition's materialisation event of a range run.
+
+    Does what `add_asset_metadata` does, without its check that the run targets the partition: that
+    lists the whole range anew for each partition (33 ms a partition at 300 of them, measured on
+    1.13.27), and our callers iterate over the run's own partitions.
+    """
+    step._metadata_accumulator = step._metadata_accumulator.with_additional_asset_metadata(
+        asset_key=asset, metadata=metadata, partition_key=partition
+    )
 
 
 def numbers(contract: Contract, written: Written) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from market_assets.core.contracts import Contract
 from market_assets.core.errors import MarketAssetsError
 from resources.fetch_log import FetchLog
 from resources.http.errors import Unauthorized, VendorError
-from resources.io_managers import numbers
+from resources.io_managers import attach, numbers
 from resources.stores.protocol import PartitionStore, Stored, Written
 
 
@@ -91,17 +91,15 @@ class PartitionFetch:
                     f"did ({rejected['reason'][0]}). The stored partition stays; look at the raw response."
                 )
         stored: dict[str, Written] = {}
+        self.contract.validate(pl.concat([self.contract.empty(), *brought.frames.values()]))
         for key in unit.partitions:
-            frame = self.contract.validate(brought.frames[key])
+            frame = brought.frames[key]
             rejected = brought.quarantined.get(key, quarantine.empty())
             if rejected.height or self.store.manifest(quarantine, key) is not None:
                 self.store.write(quarantine, key, rejected, run_id=self.context.run_id)
             stored[key] = self.store.write(self.contract, key, frame, run_id=self.context.run_id)
-            self.context.add_asset_metadata(
-                {**brought.metadata.get(key, {}), "quarantined_rows": rejected.height},
-                asset_key=self.context.asset_key,
-                partition_key=key,
-            )
+            facts = {**brought.metadata.get(key, {}), "quarantined_rows": rejected.height}
+            attach(self.context.get_step_execution_context(), self.context.asset_key, key, facts)
         self.log.succeeded(self.contract.name, unit.partitions, self._run_group)
         return stored
 

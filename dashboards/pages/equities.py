@@ -7,6 +7,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from dashboards.coverage import coverage_figure, coverage_height, without_guesses
+from dashboards.data import SCORED
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.pages import equities_symbol, widgets, wording
 from dashboards.pages.page import Page, in_thread
@@ -18,7 +19,6 @@ from market_assets.equities.transforms import gaps
 from market_assets.equities.transforms.sessions import due
 
 _STATUS = "equities_symbol_status"
-_BARS = "equities_scored_bars"
 _PATH = "/equities"
 _STATES = ("healthy", "warning", "stale", "empty", "inactive")
 
@@ -204,9 +204,7 @@ def _cards(services: Services) -> Component:
         ),
         widgets.card("Records", wording.count(rows), "daily bars"),
         widgets.card("Validated", wording.percent(rate, 2), f"{rows - validated:,} not validated", _rate_tone(rate)),
-        widgets.card(
-            "Latest session", wording.day(latest), "newest of all symbols"
-        ),
+        widgets.card("Latest session", wording.day(latest), "newest of all symbols"),
         clockwork,
     )
 
@@ -226,10 +224,10 @@ def _scheduler(services: Services) -> tuple[str, str, widgets.Tone]:
 
 
 def _coverage(services: Services, theme: str | None) -> Component:
-    stored = services.data.load_or_none(_BARS, columns=["symbol", "session_date"])
+    stored = services.data.load_or_none(SCORED, columns=["symbol", "session_date"])
     if stored is None:
-        return widgets.empty(f"{_BARS} is not materialised yet.", widgets.materialise(_BARS))
-    fetched = [_symbol_year(manifest.partition) for manifest in services.data.manifests(_BARS)]
+        return widgets.empty(f"{SCORED} is not materialised yet.", widgets.materialise(SCORED))
+    fetched = [_symbol_year(manifest.partition) for manifest in services.data.manifests(SCORED)]
     now, first = clock.now(), min(year for _, year in fetched)
     asked = {symbol for symbol, _ in fetched}
     symbols = services.data.load("equities_symbols").filter(pl.col("symbol").is_in(asked))

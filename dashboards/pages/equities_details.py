@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from dashboards.figures import FLAGS
 from dashboards.pages import widgets, wording
+from market_assets.equities.transforms.adjust import Adjustment
 
 #: kind of table -> its name
 DETAILS = {
@@ -23,12 +24,14 @@ class Known:
     """All that is stored about one symbol; a table that was never materialised is None."""
 
     bars: pl.DataFrame | None
+    #: what the prices of `bars` are adjusted for
+    basis: Adjustment
     actions: pl.DataFrame | None
     gaps: pl.DataFrame | None
     differences: pl.DataFrame | None
 
 
-def describe(known: Known) -> str:
+def describe(known: Known, asked: Adjustment) -> str:
     """One line under the name: how much, from when to when, from whom."""
     bars = known.bars
     if bars is None or bars.is_empty():
@@ -42,6 +45,8 @@ def describe(known: Known) -> str:
     if known.actions is not None and known.actions.height:
         n_splits = known.actions.filter(kind="split").height
         parts.append(f"{n_splits} splits, {known.actions.height - n_splits} dividends")
+    if known.basis != asked:
+        parts.append("shown raw: its corporate actions are not materialised")
     return "  ·  ".join(parts)
 
 

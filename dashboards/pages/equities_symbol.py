@@ -8,22 +8,23 @@ import polars as pl
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboards.data import Adjustment
+from dashboards.data import ACTIONS
 from dashboards.figures import FLAGS, empty_figure, symbol_figure
 from dashboards.pages import widgets
 from dashboards.pages.equities_details import Known, describe, details
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
 from dashboards.theme import theme as look
-from market_assets.core.errors import UnknownName
+from market_assets.core import clock
+from market_assets.core.errors import NotMaterialised, UnknownName
+from market_assets.equities.transforms.adjust import Adjustment
 
-_BARS = "equities_scored_bars"
 _SPANS = {"1M": 31, "3M": 92, "6M": 183, "1Y": 366, "5Y": 1827, "Max": None}
 _COLUMNS = [
     "symbol", "session_date", "open", "high", "low", "close", "volume", "quality_score", "source", *FLAGS
 ]  # fmt: skip
 #: pixels a candle needs; the chart takes about this share of a wide and of a narrow window
-_CANDLE_PX, _WIDE, _NARROW = 3.0, 0.58, 0.92
+_CANDLE_PX, _WIDE, _NARROW = 2.2, 0.58, 0.92
 
 
 def layout() -> Component:
@@ -48,6 +49,7 @@ def layout() -> Component:
             html.Div(id="symbol-empty"),
             dcc.Graph(
                 id="chart",
+                figure=empty_figure(look(None)),
                 config={"displaylogo": False, "modeBarButtons": [["resetScale2d", "toImage"]], "doubleClick": "reset"},
                 className="chart",
             ),
@@ -120,12 +122,12 @@ def register(app: Dash, services: Services) -> None:
             asset = "equities_daily_bars"
             note = widgets.empty(
                 f"{asset} has no stored session of {symbol}.",
-                f"{widgets.materialise(asset)} --partition '{symbol}|2026'",
+                f"{widgets.materialise(asset)} --partition '{symbol}|{clock.today().year}'",
             )
             return empty_figure(look(theme)), hidden, symbol, "", note
         first, last = bounds(known.bars, window, span)
         figure = figure_of(services, known, (first, last), theme, scale, candles(viewport), symbol)
-        return figure, {}, symbol, describe(known), []
+        return figure, {}, symbol, describe(known, basis), []
 
     @app.callback(
         Output("symbol-details", "children"),
@@ -153,13 +155,18 @@ def zoomed(moved: dict[str, Any]) -> Any:
 
 
 def known_of(services: Services, symbol: str, basis: Adjustment) -> Known:
-    """Load what is stored about a symbol. Raises UnknownName."""
+    """Load what is stored about a symbol. Without its corporate actions, prices stay raw. Raises UnknownName."""
     services.data.known_symbol(symbol)
-    where = {"symbol": symbol}
-    data = services.data
+    where, data = {"symbol": symbol}, services.data
+    adjust = basis if data.has_partition(ACTIONS, symbol) else "none"
+    try:
+        bars = data.scored_bars(symbol, _COLUMNS, adjust=adjust)
+    except NotMaterialised:
+        bars = None
     return Known(
-        bars=data.load_or_none(_BARS, where=where, columns=_COLUMNS, adjust=basis),
-        actions=data.load_or_none("equities_corporate_actions", where=where),
+        bars=bars,
+        basis=adjust,
+        actions=data.load_or_none(ACTIONS, where=where),
         gaps=data.load_or_none("equities_gaps", where=where),
         differences=data.load_or_none("equities_reconciliation", where=where),
     )

@@ -101,7 +101,7 @@ def _tables(tables: list[TableFacts], checks: dict[str, list[CheckState]] | None
         ("size", "right"),
         ("newest data", "right"),
         ("published", "right"),
-        ("checks", "left"),
+        *([("checks", "left")] if checks is not None else []),
     ]
     rows = [
         [
@@ -110,9 +110,9 @@ def _tables(tables: list[TableFacts], checks: dict[str, list[CheckState]] | None
             wording.count(t.partitions),
             wording.count(t.rows) if t.partitions else wording.NO_DATA,
             wording.size(t.bytes) if t.partitions else wording.NO_DATA,
-            wording.day(t.newest),
+            wording.day(t.newest) if t.timed else "",
             _ago(t.published_at),
-            _check_pills(verdicts(checks.get(t.name, [])) if checks is not None else None),
+            *([_check_pills(verdicts(checks.get(t.name, [])))] if checks is not None else []),
         ]
         for t in tables
     ]

@@ -6,10 +6,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from dash import Dash
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from dashboards.services import Services
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,13 @@ def in_thread(callback: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any,
 
     @functools.wraps(callback)
     async def run(*values: Any) -> Any:
-        return await asyncio.to_thread(callback, *values)
+        try:
+            return await asyncio.to_thread(callback, *values)
+        except PreventUpdate:
+            raise
+        except Exception:
+            # Dash answers 500 and says no more
+            _log.exception("page callback failed", callback=callback.__qualname__)
+            raise
 
     return run

@@ -67,7 +67,7 @@ def _cards(report: dict[str, Any], services: Services) -> Component:
             f"{storage['kind']}, answers in {wording.milliseconds(storage['query_time_ms'])}",
             widgets.TONES.get(storage["status"], "idle"),
         ),
-        widgets.card("Scheduler", running, scheduler["detail"], widgets.TONES.get(running, "idle")),
+        widgets.card("Scheduler", running, scheduler["note"], widgets.TONES.get(running, "idle")),
         widgets.card(
             "Symbols stale",
             wording.NO_DATA if active is None else f"{stale} of {active}",
@@ -112,7 +112,7 @@ def _freshness(services: Services) -> Component:
     rows = [
         [
             html.Code(table.name),
-            wording.day(table.newest),
+            wording.day(table.newest) if table.timed else "",
             f"{wording.age((now - table.published_at).total_seconds())} ago" if table.published_at else wording.NO_DATA,
             wording.size(table.bytes) if table.partitions else wording.NO_DATA,
         ]

@@ -118,7 +118,6 @@ def grid(name: str, columns: Sequence[dict[str, Any]], row_id: str, height: str 
             "theme": _GRID_THEME,
             "animateRows": False,
             "suppressCellFocus": True,
-            "overlayNoRowsTemplate": "nothing matches",
             **options,
         },
         style={"height": height, "width": "100%"},

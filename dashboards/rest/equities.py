@@ -7,7 +7,7 @@ import polars as pl
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from dashboards import history
-from dashboards.data import Adjustment
+from dashboards.data import ACTIONS, SCORED
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.rest.answers import after, cursor_of, rows
 from dashboards.rest.bodies import HistoricalBody, RowsBody, StatusBody, SymbolDetailsBody, SymbolsBody
@@ -16,14 +16,13 @@ from dashboards.rest.requests import AsOf, Page, PageOf, ServicesOf, Span, SpanO
 from dashboards.services import Services
 from market_assets.core import calendars, clock
 from market_assets.core.bars import TIMEFRAMES
-from market_assets.core.errors import NotMaterialised
 from market_assets.equities.settings import CALENDAR_OF
+from market_assets.equities.transforms.adjust import Adjustment
 from market_assets.tables import contract
 
 API_VERSION = "v1"
 #: what the daily bars can answer; intraday comes with the bars domain
 AVAILABLE_TIMEFRAMES = ("1d", "1w")
-_BARS = "equities_scored_bars"
 _STATUS = "equities_symbol_status"
 
 router = APIRouter(prefix="/api/v1", tags=["equities"], responses=RESPONSES)
@@ -36,7 +35,7 @@ def status(request: Request, app: ServicesOf, as_of: AsOf) -> Response:
 
     def build() -> dict[str, Any]:
         known = app.data.load_or_none(_STATUS, as_of=as_of)
-        flags = app.data.load_or_none(_BARS, columns=["flag_gap"], as_of=as_of)
+        flags = app.data.load_or_none(SCORED, columns=["flag_gap"], as_of=as_of)
         records = int(known["n_rows"].sum()) if known is not None else None
         validated = int(known["n_validated"].sum()) if known is not None else None
         return {
@@ -56,7 +55,7 @@ def status(request: Request, app: ServicesOf, as_of: AsOf) -> Response:
             "as_of": as_of,
         }
 
-    return cached(request, app, [_STATUS, _BARS], app.settings.api.cache_ttl_s, build)
+    return cached(request, app, [_STATUS, SCORED], app.settings.api.cache_ttl_s, build)
 
 
 def _scheduler(app: Services) -> str:
@@ -139,20 +138,7 @@ def historical(
 
     def build() -> dict[str, Any]:
         last = span.end + timedelta(days=6) if span.end and weeks else span.end
-        bars = app.data.load(
-            _BARS,
-            start=span.start,
-            end=last,
-            where={"symbol": symbol},
-            columns=history.COLUMNS,
-            as_of=as_of,
-            adjust=adjust,
-        )
-        if bars.is_empty() and not app.data.has_partition(_BARS, symbol):
-            raise NotMaterialised(
-                f"{_BARS} has no partition of {symbol} yet; "
-                "materialise equities_daily_bars for it, what is downstream follows"
-            )
+        bars = app.data.scored_bars(symbol, history.COLUMNS, adjust=adjust, start=span.start, end=last, as_of=as_of)
         ok = history.accepted(validated_only, bound)
         kept, excluded = bars.filter(ok), bars.filter(~ok)
         if weeks:
@@ -176,7 +162,7 @@ def historical(
             "as_of": as_of,
         }
 
-    tables = [_BARS, "equities_corporate_actions"]
+    tables = [SCORED, ACTIONS]
     return cached(request, app, tables, app.settings.api.cache_ttl_s, build)
 
 

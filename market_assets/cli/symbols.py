@@ -1,6 +1,5 @@
 """`market-assets symbols`: who is in the universe. A new symbol is asked of the vendor first."""
 
-from datetime import date
 from typing import Annotated
 
 import typer
@@ -9,12 +8,9 @@ from rich.table import Table
 
 from market_assets.core.clock import instant
 from market_assets.equities.settings import SymbolSettings
-from market_assets.equities.transforms import symbols
-from market_assets.equities.universe import OVERRIDES, add_symbol, remove_symbol, universe
+from market_assets.equities.universe import add_symbol, remove_symbol, universe, with_listing
 from market_assets.settings import settings
 from resources.stores import open_store
-from resources.vendors.daily import Instrument
-from resources.vendors.registry import Vendors
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -53,12 +49,11 @@ def add(
         typer.echo(f"{symbol} is in the universe already")
         return
     line = SymbolSettings(symbol=symbol, asset_class=asset_class, polygon_id=polygon_id, yahoo_id=yahoo_id)  # type: ignore[arg-type]
-    instrument = Instrument.of_row(symbols.universe([line], OVERRIDES.empty()).row(0, named=True))
-    source = Vendors(found).source(found.equities.sources[0])
-    listed = source.listing(instrument.id_at(source.name))
-    start: date = instant(valid_from).date() if valid_from else (listed.listed_from or line.valid_from)
-    add_symbol(store, line.model_copy(update={"valid_from": start, "valid_to": listed.listed_to}))
-    typer.echo(f"added {symbol} ({listed.name or asset_class}), listed from {start}; the symbol sensor backfills it")
+    listed, name = with_listing(found, line)
+    if valid_from:
+        listed = listed.model_copy(update={"valid_from": instant(valid_from).date()})
+    add_symbol(store, listed)
+    typer.echo(f"added {symbol} ({name}), listed from {listed.valid_from}; the symbol sensor backfills it")
 
 
 @app.command()

@@ -11,7 +11,11 @@ from market_assets.core.contracts import Contract
 from market_assets.core.errors import UnknownName
 from market_assets.equities import schemas
 from market_assets.equities.settings import EquitiesSettings, SymbolSettings
+from market_assets.equities.transforms import symbols
+from market_assets.settings import Settings
 from resources.stores.protocol import PartitionStore
+from resources.vendors.daily import Instrument
+from resources.vendors.registry import Vendors
 
 OVERRIDES: Contract = schemas.EquitiesSymbolOverrides.contract()
 
@@ -38,6 +42,18 @@ def add_symbol(store: PartitionStore, line: SymbolSettings) -> bool:
     """Put a symbol into the universe. Returns False where it was there already, as it is."""
     row = pl.DataFrame([{**line.model_dump(), "updated_at": clock.now()}], schema=OVERRIDES.schema)
     return not store.write(OVERRIDES, line.symbol, OVERRIDES.validate(row)).unchanged
+
+
+def with_listing(settings: Settings, line: SymbolSettings) -> tuple[SymbolSettings, str]:
+    """The line with the listing window the first source states, and the instrument's name.
+
+    Raises NotFound with the vendor's answer for an id it does not know, and other VendorErrors.
+    """
+    row = symbols.universe([line], OVERRIDES.empty()).row(0, named=True)
+    source = Vendors(settings).source(settings.equities.sources[0])
+    listed = source.listing(Instrument.of_row(row).id_at(source.name))
+    window = {"valid_from": listed.listed_from or line.valid_from, "valid_to": listed.listed_to or line.valid_to}
+    return line.model_copy(update=window), listed.name or line.symbol
 
 
 def remove_symbol(store: PartitionStore, equities: EquitiesSettings, symbol: str) -> bool:

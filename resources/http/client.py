@@ -15,7 +15,15 @@ from market_assets.settings import Settings
 from resources.http import redact
 from resources.http.breaker import Breaker
 from resources.http.budget import Budget
-from resources.http.errors import BudgetExhausted, MissingKey, Truncated, Unauthorized, Unavailable, VendorError
+from resources.http.errors import (
+    BadRequest,
+    BudgetExhausted,
+    MissingKey,
+    Truncated,
+    Unauthorized,
+    Unavailable,
+    VendorError,
+)
 from resources.http.raw import RawStore
 from resources.http.retry import Retried
 from resources.http.state import VendorState, fingerprint
@@ -223,6 +231,9 @@ class VendorClient:
 
         Raises a VendorError. A missing key is told before anything is sent.
         """
+        # anything else after the host could name another host, and the key would go there
+        if not path.startswith("/"):
+            raise BadRequest(self.vendor, f"a path starts with a slash, not {path[:80]!r}", context=context)
         self._check_key(path, context)
         query = f"?{urlencode(params)}" if params else ""
         request = Request(

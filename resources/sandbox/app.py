@@ -1,8 +1,9 @@
 """The sandbox as a server: vendors' routes, and `/_sandbox` to steer and inspect it."""
 
-import threading
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from fastapi import Body, FastAPI, HTTPException
 
 from market_assets.core import clock
-from resources.sandbox import polygon, sessions, yahoo
+from resources.sandbox import polygon, yahoo
 from resources.sandbox.backend import Backend
 from resources.sandbox.desk import Desk, Ledger, entries
 from resources.sandbox.faults import Faults, UnknownFault, from_json
@@ -23,7 +24,20 @@ def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[]
     """
     desk = Desk(backend, Faults(faults), now)
     asked: Counter[tuple[str, str, int]] = Counter()
-    app = FastAPI(title="market-assets sandbox", openapi_url="/_sandbox/openapi.json", docs_url="/_sandbox/docs")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # health already answers while the calendar is read
+        reading = asyncio.create_task(desk.ready())
+        yield
+        reading.cancel()
+
+    app = FastAPI(
+        lifespan=lifespan,
+        title="market-assets sandbox",
+        openapi_url="/_sandbox/openapi.json",
+        docs_url="/_sandbox/docs",
+    )
     app.include_router(polygon.router(desk))
     app.include_router(yahoo.router(desk))
     app.add_middleware(Ledger, asked=asked)
@@ -94,6 +108,4 @@ def run(
     import uvicorn
 
     app = create_app(backend_for(seed, replay), faults=faults)
-    # the exchange calendar takes a second to read: it is read while the server already answers health
-    threading.Thread(target=sessions.days, args=("XNYS", clock.today()), daemon=True).start()
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from resources.sandbox import sessions
 from resources.sandbox.backend import Backend
 from resources.sandbox.faults import VENDORS, Fault, Faults
 
@@ -28,6 +29,13 @@ class Desk:
 
     def __init__(self, backend: Backend, faults: Faults, now: Callable[[], datetime]) -> None:
         self.backend, self.faults, self.now = backend, faults, now
+        self._calendar: asyncio.Task[object] | None = None
+
+    async def ready(self) -> None:
+        """Wait for the exchange calendar, which takes a second to read and is read once, beside the event loop."""
+        if self._calendar is None:
+            self._calendar = asyncio.create_task(asyncio.to_thread(sessions.days, "XNYS", self.now().date()))
+        await asyncio.shield(self._calendar)
 
     async def answer(
         self,
@@ -50,6 +58,7 @@ class Desk:
                 if fault.retry_after is not None:
                     refusal.headers["Retry-After"] = f"{fault.retry_after:g}"
                 return refusal
+        await self.ready()
         return _spoilt(respond(struck), struck)
 
 

@@ -219,6 +219,7 @@ def _as_yahoo_sees(bars: Bars, seed: int, symbol: str) -> Bars:
 
 
 def _near(prices: Floats, relative: Floats) -> Floats:
-    """Prices moved by a small share and put back on the cent (or on six digits below 1 USD)."""
+    """Prices moved by a small share, to a hundredth of a cent (six digits below 1 USD)."""
     moved = prices * (1 + relative)
-    return np.where(prices >= 1, np.round(moved, 2), np.round(moved, 6))
+    kept = np.where(prices >= 1, np.round(moved, 4), np.round(moved, 6))
+    return np.where(relative == 0, prices, kept)

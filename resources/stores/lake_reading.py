@@ -30,7 +30,8 @@ class LakeReader:
         if not found:
             return contract.empty().select(asked.columns)
         parts = [self._declared(asked, part) for part in found]
-        rows = pl.concat(parts) if len(parts) > 1 else parts[0]
+        # a caller may alter its frame in place: never hand out the one that is kept
+        rows = pl.concat(parts) if len(parts) > 1 else parts[0].clone()
         needed = asked.needed()
         if len(needed) < len(rows.columns):
             rows = rows.select([name for name in rows.columns if name in needed])

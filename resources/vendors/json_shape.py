@@ -34,6 +34,14 @@ def member(vendor: str, holder: Any, path: str, kind: type | tuple[type, ...]) -
     return found
 
 
+def text(vendor: str, holder: Mapping[str, Any], path: str) -> str | None:
+    """The text at `path`; None where it is absent or null."""
+    found = holder.get(path.rpartition(".")[2])
+    if found is not None and not isinstance(found, str):
+        raise Malformed(vendor, f"{path} must be text, was {_show(found)}")
+    return found
+
+
 def mapping(vendor: str, holder: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     """The object at `path`; empty where it is absent or null."""
     found = holder.get(path.rpartition(".")[2])
@@ -100,11 +108,11 @@ def day(vendor: str, holder: Mapping[str, Any], path: str, *, optional: bool = F
     name = path.rpartition(".")[2]
     if optional and not holder.get(name):
         return None
-    text: str = member(vendor, holder, path, str)
+    said: str = member(vendor, holder, path, str)
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(said)
     except ValueError:
-        raise Malformed(vendor, f"{path} must be a date like 2020-08-31, was {_show(text)}") from None
+        raise Malformed(vendor, f"{path} must be a date like 2020-08-31, was {_show(said)}") from None
 
 
 def _parent(path: str) -> str:
@@ -118,5 +126,5 @@ def _name(kind: type | tuple[type, ...]) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

@@ -39,7 +39,7 @@ NAME = "polygon"
 KEY_VARIABLE = "POLYGON_API_KEY"
 MOST_AGGREGATES, MOST_REFERENCE = 50_000, 1000
 _MOST_PAGES = 1000
-_EARLIEST_MS, _LATEST_MS = -2_208_988_800_000, 4_102_444_800_000  # 1900 and 2100
+_EARLIEST_MS, _LATEST_MS = -5_364_662_400_000, 7_258_118_400_000  # 1800 and 2200
 _ZONES = {"stock": "America/New_York", "etf": "America/New_York", "index": "America/Chicago", "crypto": "UTC"}
 
 Row = Mapping[str, Any]
@@ -54,7 +54,7 @@ def read_body(reply: Reply) -> Row:
     found: Any = json_shape.parse(NAME, reply.body)
     if not isinstance(found, dict):
         raise Malformed(NAME, f"the body must be an object, was {type(found).__name__}")
-    if found.get("status") in {"OK", "DELAYED"}:
+    if json_shape.text(NAME, found, "status") in {"OK", "DELAYED"}:
         return found
     raise _refusal(found)
 
@@ -77,10 +77,9 @@ def parse_grouped(
     _check_basis(body, adjusted)
     wanted = {instrument.id_at(NAME): instrument for instrument in instruments}
     everything = json_shape.objects(NAME, body, "results")
-    rows = [row for row in everything if row.get("T") in wanted]
+    tickers = [json_shape.member(NAME, row, f"results[{index}].T", str) for index, row in enumerate(everything)]
+    rows = [row for ticker, row in zip(tickers, everything, strict=True) if ticker in wanted]
     if not rows:
-        if everything:
-            json_shape.member(NAME, everything[0], "results[0].T", str)
         return pl.DataFrame(schema=PARSED)
     parsed = _bars(rows, [wanted[row["T"]].symbol for row in rows], wanted[rows[0]["T"]], received_at)
     other = parsed.filter(pl.col("session_date") != day)
@@ -114,8 +113,8 @@ def parse_dividends(body: Row, instrument: Instrument) -> list[Row]:
             "kind": "cash_dividend",
             "amount": float(json_shape.member(NAME, row, f"results[{index}].cash_amount", (int, float))),
             "amount_basis": "as_paid",
-            "currency": row.get("currency"),
-            "dividend_type": row.get("dividend_type"),
+            "currency": json_shape.text(NAME, row, f"results[{index}].currency"),
+            "dividend_type": json_shape.text(NAME, row, f"results[{index}].dividend_type"),
             "declared_date": json_shape.day(NAME, row, f"results[{index}].declaration_date", optional=True),
             "record_date": json_shape.day(NAME, row, f"results[{index}].record_date", optional=True),
             "pay_date": json_shape.day(NAME, row, f"results[{index}].pay_date", optional=True),
@@ -132,10 +131,14 @@ def next_page(body: Row, base_url: str) -> Link | None:
     following = body.get("next_url")
     if following is None:
         return None
-    if not isinstance(following, str) or not following:
-        raise Malformed(NAME, f"next_url must be an address, was {following!r}")
-    parts = urlsplit(following)
+    try:
+        parts = urlsplit(following if isinstance(following, str) else "")
+    except ValueError:
+        parts = urlsplit("")
     path = parts.path.removeprefix(urlsplit(base_url).path.rstrip("/"))
+    # without the slash, `@elsewhere/` after our host would make it a user name at another host
+    if not path.startswith("/"):
+        raise Malformed(NAME, f"next_url must be an address, was {following!r}")
     query: dict[str, str | int] = {name: value for name, value in parse_qsl(parts.query) if name.lower() != "apikey"}
     return path, query
 
@@ -227,9 +230,9 @@ class Polygon:
     def listing(self, vendor_id: str) -> Listing:
         """Name and listing dates of an id. Raises NotFound with the vendor's answer."""
         found = self.ticker(vendor_id)
-        delisted = str(found.get("delisted_utc") or "")[:10]
+        delisted = (json_shape.text(NAME, found, "results.delisted_utc") or "")[:10]
         return Listing(
-            name=found.get("name"),
+            name=json_shape.text(NAME, found, "results.name"),
             listed_from=json_shape.day(NAME, found, "results.list_date", optional=True),
             listed_to=json_shape.day(NAME, {"delisted_utc": delisted}, "results.delisted_utc", optional=True),
         )

@@ -40,7 +40,7 @@ NAME = "yahoo"
 #: float32 carries about seven digits; the seventh is noise
 SIGNIFICANT_DIGITS = 6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST_S, _LATEST_S = -5_364_662_400, 4_102_444_800  # 1800 and 2100
+_EARLIEST_S, _LATEST_S = -5_364_662_400, 7_258_118_400  # 1800 and 2200
 _BEFORE_FIRST_BAR = "Data doesn't exist for startDate"
 _RESULT, _QUOTE = "chart.result[0]", "chart.result[0].indicators.quote[0]"
 
@@ -78,7 +78,13 @@ def parse_chart(body: Any, instrument: Instrument, received_at: datetime) -> Cha
     zone = _zone(meta, instrument)
     events = json_shape.mapping(NAME, result, f"{_RESULT}.events")
     bars, n_null = _bars(result, instrument, zone, received_at)
-    return Chart(bars, _splits(events, zone), _dividends(events, zone), meta.get("currency"), n_null)
+    return Chart(
+        bars,
+        _splits(events, zone),
+        _dividends(events, zone),
+        json_shape.text(NAME, meta, f"{_RESULT}.meta.currency"),
+        n_null,
+    )
 
 
 def parse_listing(body: Any) -> Listing:
@@ -87,7 +93,8 @@ def parse_listing(body: Any) -> Listing:
     first = meta.get("firstTradeDate")
     zone = _zone_of(meta)
     listed_from = None if first is None else _day(first, f"{_RESULT}.meta.firstTradeDate", zone)
-    return Listing(meta.get("longName") or meta.get("shortName"), listed_from, None)
+    names = [json_shape.text(NAME, meta, f"{_RESULT}.meta.{name}") for name in ("longName", "shortName")]
+    return Listing(names[0] or names[1], listed_from, None)
 
 
 def unadjusted(bars: pl.DataFrame, splits: Sequence[Split]) -> pl.DataFrame:

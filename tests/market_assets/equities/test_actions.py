@@ -63,6 +63,13 @@ def test_dates_outside_the_known_sessions_stay():
     assert got.actions["price_factor"].to_list() == [None, None]
 
 
+def test_an_announced_dividend_has_no_previous_close_yet():
+    """Beyond the last known session the close before the ex date is still to come."""
+    rows = fetched_actions(dividend("A", date(2020, 1, 20), 0.5))
+    got = actions.with_factors(rows, BARS, DAYS, NO_ACTIONS).actions
+    assert (got["prev_close"].item(), got["price_factor"].item()) == (None, None)
+
+
 def test_a_missing_previous_session_leaves_the_factor_unknown():
     """The close of an older session is not the close before the ex date; a split needs none."""
     holed = BARS.filter(pl.col("session_date") != DAYS[2])

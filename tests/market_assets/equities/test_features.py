@@ -114,15 +114,15 @@ def test_features_stand_on_total_return_and_todays_shares():
 def test_dividend_yield_counts_365_days_in_todays_shares():
     """0.50 before a 2-for-1 is 0.25 today; the payment drops out once 365 days are over."""
     days = [day for day in XNYS if date(2019, 1, 2) <= day <= date(2020, 3, 31)]
-    ex, ratio_day = date(2019, 2, 1), date(2019, 6, 3)
+    ex, ratio_day = date(2019, 2, 4), date(2019, 6, 3)
     bars = raw("A", days, [100.0 if day < ratio_day else 50.0 for day in days])
     actions = acted(bars, dividend("A", ex, 0.5), split("A", ratio_day, 2.0), dividend("A", date(2019, 8, 1), 0.3))
     got = dict(computed(bars, actions).select("session_date", "dividend_yield_ttm").iter_rows())
-    assert got[date(2019, 1, 31)] == 0.0
+    assert got[date(2019, 2, 1)] == 0.0
     assert got[ex] == pytest.approx(0.25 / 50)
     assert got[date(2019, 8, 1)] == pytest.approx(0.55 / 50)
-    assert got[date(2020, 1, 31)] == pytest.approx(0.55 / 50)  # 364 days
-    assert got[date(2020, 2, 3)] == pytest.approx(0.3 / 50)  # 2020-02-01, day 365, is a Saturday
+    assert got[date(2020, 2, 3)] == pytest.approx(0.55 / 50)  # 364 days
+    assert got[date(2020, 2, 4)] == pytest.approx(0.3 / 50)  # 365 days
 
 
 def test_rank_is_among_active_stocks_and_etfs():

@@ -135,6 +135,13 @@ def test_other_differences_are_no_date_shift(b):
     assert date_shift(reconciled(CLOSES, b)).is_empty()
 
 
+def test_a_shift_stays_within_its_symbol():
+    """The last close of one symbol does not mend the first of the next."""
+    a = pl.concat([bars([1.0, 2.0, 3.0], source="polygon"), bars([10.0, 20.0, 30.0], source="polygon", symbol="B")])
+    b = pl.concat([bars([9.0, 9.0, 10.0], source="yahoo"), bars([20.0, 77.0, 99.0], source="yahoo", symbol="B")])
+    assert date_shift(reconcile.reconcile(a, b, SETTINGS)).is_empty()
+
+
 def test_two_vendors_of_apple(shared_data):
     """Recorded AAPL 2000-2013 from two vendors: 3,270 common days, 0.034 USD apart on average, 1.90 at most."""
     ours = real_bars(shared_data, "AAPL").filter(pl.col("session_date").is_between(date(2000, 3, 1), date(2013, 3, 1)))

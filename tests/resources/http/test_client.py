@@ -11,6 +11,7 @@ import zstandard
 from resources.http import judge
 from resources.http.client import VendorClient, connect
 from resources.http.errors import (
+    BadRequest,
     CircuitOpen,
     Malformed,
     MissingKey,
@@ -56,6 +57,14 @@ def test_a_key_that_cannot_be_one_is_not_sent_and_not_shown(host: Host, still: S
     with pytest.raises(Unauthorized, match="POLYGON_API_KEY holds characters") as refused:
         ask(client_of(host, still, key))
     assert key not in str(refused.value)
+    assert host.asked == []
+
+
+@pytest.mark.parametrize("path", ["@evil.example/x", ".evil.example/x", "x"])
+def test_a_path_cannot_name_another_host(host: Host, still: StillTime, path: str):
+    """A path that would change the host of the base URL is refused, unsent."""
+    with pytest.raises(BadRequest, match="a path starts with a slash"):
+        client_of(host, still).get(path, read=lambda reply: reply)
     assert host.asked == []
 
 
