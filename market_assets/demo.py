@@ -63,6 +63,8 @@ class Demo:
         Returns the exit code: 0 only if every run succeeded, no ERROR check failed and every
         service answers.
         """
+        for ending in (signal.SIGINT, signal.SIGTERM):  # a background shell ignores SIGINT; supervisors send SIGTERM
+            signal.signal(ending, signal.default_int_handler)
         self._prepare()
         with contextlib.ExitStack() as services:
             services.enter_context(self._service("sandbox", ["sandbox", "--port", str(self.ports["sandbox"])]))
@@ -157,6 +159,7 @@ class Demo:
 
     def _print(self, rows: list[Row]) -> None:
         table = Table("asset", "partitions", "rows", "passed", "warned", "failed", "seconds", title="Backfilled")
+        table.columns[0].no_wrap = True
         for column in table.columns[1:]:
             column.justify = "right"
         for row in rows:
@@ -177,9 +180,8 @@ class Demo:
     def _verdict(self, rows: list[Row], *, runs_ok: bool) -> bool:
         failed = sum(row.failed for row in rows)
         if not runs_ok or failed:
-            self.console.print(
-                f"[red]not well:[/red] runs succeeded: {runs_ok}, failed ERROR checks: {failed}; logs in {self.home / 'logs'}"
-            )
+            logs = self.home / "logs"
+            self.console.print(f"[red]not well:[/red] runs succeeded: {runs_ok}, failed ERROR checks: {failed}; {logs}")
         return runs_ok and not failed
 
     def _progress(self) -> Progress:

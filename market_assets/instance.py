@@ -41,6 +41,12 @@ def materialize_range(
         order = partitions.dimension_keys(definition, instance)
         spans = [partitions.range_tags(*span) for span in partitions.ranges(keys, order)]
     return [
-        job.execute_in_process(instance=instance, asset_selection=selection, tags=tags, raise_on_error=raise_on_error)
+        job.execute_in_process(
+            instance=instance,
+            asset_selection=selection,
+            tags=tags,
+            raise_on_error=raise_on_error,
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        )
         for tags in spans
     ]

@@ -7,11 +7,9 @@ from market_assets.equities import schemas as equities
 #: table name -> contract, in the order of the graph
 TABLES: dict[str, Contract] = {table.contract().name: table.contract() for table in equities.TABLES}
 
-#: companion tables of rows that a contract's row rules rejected
+#: companion tables of rows that a contract's row rules rejected: one per table that is fetched
 QUARANTINES: dict[str, Contract] = {
-    f"quarantine_{name}": contract.quarantine()
-    for name, contract in TABLES.items()
-    if contract.observed and "ts" in contract.columns and name.endswith("_daily_bars")
+    f"quarantine_{name}": TABLES[name].quarantine() for name in ("equities_daily_bars", "equities_corporate_actions")
 }
 
 

@@ -35,7 +35,8 @@ class PartitionStoreIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | Stored) -> None:
         """Split by the run's partitions, and write each of them, empty ones included.
 
-        Values were judged by the gate, the asset's Dagster type. Raises ContractViolation and RowsOutsidePartition before anything is written.
+        Values were judged by the gate, the asset's Dagster type. Raises ContractViolation (columns) and
+        RowsOutsidePartition before anything is written.
         """
         contract = tables.contract(context.asset_key.path[-1])
         partitions = sorted(context.asset_partition_keys) if context.has_asset_partitions else [WHOLE]

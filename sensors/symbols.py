@@ -8,7 +8,7 @@ import dagster as dg
 from market_assets.core import clock, partitions
 from market_assets.equities.partitions import EQUITY_SYMBOLS
 from market_assets.equities.schemas import EquitiesSymbols
-from market_assets.equities.universe import universe
+from market_assets.equities.universe import read_overrides
 from market_assets.settings import Settings
 from resources.stores import open_store
 
@@ -28,8 +28,9 @@ def symbols_sensor(settings: Settings, *, default_status: dg.DefaultSensorStatus
     )
     def equity_symbols(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         store = open_store(settings)
-        known = universe(store, settings.equities)
-        fingerprint = _fingerprint([line.model_dump_json() for line in known.values()])
+        overrides = read_overrides(store).drop("updated_at")
+        lines = [line.model_dump_json() for line in settings.equities.universe]
+        fingerprint = _fingerprint([*lines, overrides.write_json()])
         requests: list[dg.RunRequest] = []
         if fingerprint != context.cursor:
             requests.append(dg.RunRequest(run_key=f"symbols:{fingerprint}", asset_selection=[_SYMBOLS_ASSET]))
@@ -41,7 +42,7 @@ def symbols_sensor(settings: Settings, *, default_status: dg.DefaultSensorStatus
             context.instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, new)
             requests += backfill(context.instance, new, settings.equities.backfill_years, settings.equities.start_year)
         if not requests:
-            return dg.SkipReason(f"{len(known)} symbols known, none of them new")
+            return dg.SkipReason(f"{listed.height} symbols known, none of them new")
         return dg.SensorResult(run_requests=requests, cursor=fingerprint)
 
     return equity_symbols

@@ -1,6 +1,6 @@
 """What an HTTP status means, for every vendor; a vendor's file says only where its own differs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -11,16 +11,17 @@ from resources.http.transport import Reply
 _SHOWN = 200
 
 
-def refuse(vendor: str, reply: Reply, said: str, own: dict[int, Callable[[str], VendorError]]) -> None:
-    """Raise what a status other than 2xx means; `said` is the vendor's own text, `own` its own meanings.
+def refuse(vendor: str, reply: Reply, own: Mapping[int, Callable[[str], VendorError]] | None = None) -> None:
+    """Raise what a status other than 2xx means, with the vendor's words; `own` are the vendor's own meanings.
 
-    429 and 418 carry the seconds of Retry-After.
+    429, 418 and 5xx carry the seconds of Retry-After.
     """
     status = reply.status
     if 200 <= status < 300:
         return
+    said = words(reply.body)
     detail = f"HTTP {status}" + (f": {said[:_SHOWN]}" if said else "")
-    if status in own:
+    if own and status in own:
         raise own[status](detail)
     if status in {418, 429}:
         raise RateLimited(

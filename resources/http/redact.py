@@ -21,6 +21,8 @@ _IN_HEADER = re.compile(
     r"(?i)(['\"]?\b(?:(?:proxy-)?authorization|x-api-key|(?:set-)?cookie)['\"]?\s*[:=,]\s*(?:b(?=['\"]))?['\"]?(?:bearer\s+|basic\s+)?)"
     r"([^\s'\",}\)\[]+)"
 )
+#: each pattern needs one of these: a search for them is a hundred times cheaper than the patterns
+_HINTS = ("key", "token", "secret", "password", "crumb", "signature", "authorization", "cookie")
 _secrets: set[str] = set()
 
 
@@ -34,6 +36,9 @@ def text(shown: str) -> str:
     """`shown` without key values and without what follows a key's name."""
     for secret in sorted(_secrets, key=len, reverse=True):
         shown = shown.replace(secret, MASK)
+    folded = shown.lower()
+    if not any(hint in folded for hint in _HINTS):
+        return shown
     shown = _IN_QUERY.sub(rf"\g<1>{MASK}", shown)
     shown = _IN_JSON.sub(rf"\g<1>{MASK}", shown)
     return _IN_HEADER.sub(rf"\g<1>{MASK}", shown)

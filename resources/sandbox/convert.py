@@ -187,8 +187,12 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m resources.sandbox.convert SRC DST\n")
         return 2
-    for line in convert(Path(arguments[0]), Path(arguments[1])):
-        sys.stdout.write(f"{line}\n")
+    try:
+        said = convert(Path(arguments[0]), Path(arguments[1]))
+    except NothingToConvert as nothing:
+        sys.stderr.write(f"{nothing}\n")
+        return 1
+    sys.stdout.write("".join(f"{line}\n" for line in said))
     return 0
 
 

@@ -29,6 +29,8 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "clip": ("silently starts in the middle of the window", ()),
     "missing_actions": ("leaves out all splits and dividends, or those of `dates`", ("dates",)),
 }
+#: the kinds that act on single rows rather than on a whole answer
+ROW_KINDS = frozenset(kind for kind, (_, own) in KINDS.items() if {"date", "dates"} & set(own))
 _STATUS = "400..599"
 _COMMON = ("symbol", "match", "times", "rate")
 _NEEDED = {"extra_rows": "dates", "correction": "date"}
@@ -69,7 +71,10 @@ class Fault:
         """Whether it may strike this request; `names` are those of the symbol asked for, if one was."""
         if self.vendor != vendor or self.match not in path:
             return False
-        return self.symbol is None or not names or self.symbol in names
+        if self.symbol is None or self.symbol in names:
+            return True
+        # a whole market's answer names no symbol; only faults of single rows can strike within it
+        return not names and self.kind in ROW_KINDS
 
     def strikes(self) -> bool:
         """Count a request, and say whether this one is struck."""

@@ -73,7 +73,8 @@ class LakeTables:
         known = self._stored.get(path.parent.name)
         if known is not None and known[:2] == (stat.st_ino, stat.st_mtime_ns):
             return known[2]
-        columns = column_types(pl.read_parquet_schema(path))
+        with path.open("rb") as handle:
+            columns = column_types(pl.read_parquet_schema(handle))
         self._stored[path.parent.name] = (stat.st_ino, stat.st_mtime_ns, columns)
         return columns
 

@@ -50,7 +50,7 @@ Link = tuple[str, Mapping[str, str | int]]
 
 def read_body(reply: Reply) -> Row:
     """The JSON object of an answer that is a success. Raises what anything else means."""
-    judge.refuse(NAME, reply, judge.words(reply.body), {401: _bad_key, 403: _not_entitled})
+    judge.refuse(NAME, reply, {401: _bad_key, 403: _not_entitled})
     found: Any = json_shape.parse(NAME, reply.body)
     if not isinstance(found, dict):
         raise Malformed(NAME, f"the body must be an object, was {type(found).__name__}")

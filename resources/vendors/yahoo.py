@@ -217,7 +217,7 @@ def _result(body: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _json(reply: Reply) -> Any:
-    judge.refuse(NAME, reply, judge.words(reply.body), {})
+    judge.refuse(NAME, reply)
     return json_shape.parse(NAME, reply.body)
 
 

@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 from polars.testing import assert_frame_equal
 
+from market_assets.core import clock
 from market_assets.core.checks import Judgement, error_unless
 from market_assets.equities.sessions import all_sessions
 from market_assets.equities.transforms import features, scores
@@ -43,7 +44,7 @@ def features_do_not_look_ahead(
     cut = days[len(days) // 2]
     names = frame["symbol"].unique().sort().head(SAMPLED_SYMBOLS)
     known = adjusted.filter((pl.col("session_date") <= cut) & pl.col("symbol").is_in(names.implode()))
-    before = features.features(known, actions, symbols, all_sessions(cut.year - 2, cut.year), cut, years=[cut.year])
+    before = features.features(known, actions, symbols, all_sessions(cut.year - 2, cut.year), clock.today(), years=[cut.year])
     # a rank compares with every symbol, and the sample holds a few
     compared = [name for name in frame.columns if not name.startswith("label_") and name != "ret_20d_rank"]
     stored = frame.filter((pl.col("session_date") == cut) & pl.col("symbol").is_in(names.implode())).select(compared)

@@ -37,7 +37,7 @@ def client_of(host: Host, still: StillTime, key: str | None = KEY, **overrides) 
 def ask(client: VendorClient):
     def read(reply):
         bad_key = {401: lambda detail: Unauthorized("polygon", f"POLYGON_API_KEY is refused ({detail})")}
-        judge.refuse("polygon", reply, judge.words(reply.body), bad_key)
+        judge.refuse("polygon", reply, bad_key)
         return json_shape.parse("polygon", reply.body)
 
     return client.get("/v2/thing", {"x": 1}, read=read, context="AAPL 2020")

@@ -1,6 +1,7 @@
 """Four real processes against one failing host: the breaker and its probe are theirs together."""
 
 import multiprocessing
+import threading
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def _hammer(home: Path, url: str, gate, seconds: float, outcomes) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            client.get("/x", read=lambda reply: judge.refuse("polygon", reply, "", {}))
+            client.get("/x", read=lambda reply: judge.refuse("polygon", reply))
             outcomes.put("ok")
         except VendorError as failed:
             outcomes.put(failed.outcome)
@@ -56,14 +57,21 @@ def test_four_processes_spare_a_failing_host(tmp_path: Path, host: Host):
     probes = VendorState.of(tmp_path).call_stats("polygon").outcomes["unavailable"]
     assert probes == len(host.asked)
     assert 15 <= len(host.asked) <= 24 + 3
-    assert outcomes.count("circuit_open") > 100
+    assert outcomes.count("circuit_open") > 20
 
 
 def test_four_processes_wait_for_two_good_probes(tmp_path: Path, host: Host):
     """Once the host recovers all processes are served again, after one pause."""
-    began = time.monotonic()
-    host.script = lambda _: Says(b"", 503) if time.monotonic() < began + OPEN_S / 2 else Says(b"fine")
-    outcomes = _run(tmp_path, host, 2.5 * OPEN_S)
-    assert VendorState.of(tmp_path).rows("SELECT state FROM source_state") == [("closed",)]
-    assert outcomes.count("circuit_open") > 50
-    assert outcomes.count("ok") > 50
+    state = VendorState.of(tmp_path)
+    opened = threading.Event()
+
+    def recovers_once_the_breaker_is_open(_) -> Says:
+        if not opened.is_set() and state.rows("SELECT 1 FROM source_state WHERE state = 'open'"):
+            opened.set()
+        return Says(b"fine") if opened.is_set() else Says(b"", 503)
+
+    host.script = recovers_once_the_breaker_is_open
+    outcomes = _run(tmp_path, host, 3.5 * OPEN_S)
+    assert state.rows("SELECT state FROM source_state") == [("closed",)]
+    assert outcomes.count("circuit_open") > 20
+    assert outcomes.count("ok") > 20

@@ -26,7 +26,7 @@ def client_of(host: Host, still: StillTime, **options) -> VendorClient:
 
 def ask(client: VendorClient) -> str:
     def read(reply):
-        judge.refuse("polygon", reply, judge.words(reply.body), {})
+        judge.refuse("polygon", reply)
         return reply.body.decode()
 
     return client.get("/v2/thing", read=read, context="AAPL 2020")[0]
@@ -46,7 +46,7 @@ def test_what_may_pass_is_asked_again(host: Host, still: StillTime, status: int)
     """After one such answer the second request brings the value, and both are counted."""
     host.script = [Says(b"", status), Says(b"fine")]
     client = client_of(host, still)
-    value, reply = client.get("/x", read=lambda reply: judge.refuse("polygon", reply, "", {}) or reply.body)
+    value, reply = client.get("/x", read=lambda reply: judge.refuse("polygon", reply) or reply.body)
     assert (value, reply.requests) == (b"fine", 2)
 
 

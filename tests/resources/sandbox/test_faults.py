@@ -191,6 +191,7 @@ def test_symbol_is_ours_or_the_vendors(faulty: Ask, symbol: str):
     """A fault for a symbol takes its house name or the vendor's id, and counts only its requests."""
     http = faulty(f"polygon:503:symbol={symbol}:times=1")
     assert http.get(PATH).status_code == 200
+    assert http.get("/polygon/v1/marketstatus/now").status_code == 200
     coin = "/polygon/v2/aggs/ticker/X:BTCUSD/range/1/day/2024-01-01/2024-01-02"
     assert [http.get(coin).status_code for _ in range(2)] == [503, 200]
 

@@ -172,6 +172,15 @@ def test_directory_without_tables_is_refused(tmp_path: Path):
         convert.convert(tmp_path, tmp_path / "out")
 
 
+def test_convert_command(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Exit status 0 with a line per symbol; 1 for a source of another layout; 2 without arguments."""
+    assert convert.main([str(shared_data), str(tmp_path / "out")]) == 0
+    assert "AAPL: 5849 bars, 39 actions, Yahoo too" in capsys.readouterr().out
+    assert convert.main([str(tmp_path), str(tmp_path / "out")]) == 1
+    assert "daily_raw" in capsys.readouterr().err
+    assert convert.main([]) == 2
+
+
 def test_table_without_needed_columns_is_refused(tmp_path: Path):
     """A file of another shape is named with the columns it lacks."""
     (tmp_path / "equities_daily_bars").mkdir()

@@ -1,0 +1,127 @@
+"""Processes that write and read one store as fast as they can; started by test_processes.py.
+
+    python hammer.py write <store> <address> <seconds> <seed>    writes generations, never stops early
+    python hammer.py read  <store> <address> <seconds> <seed>    checks that every partition is one of them
+
+A generation `g` of a partition has `100 + 37 * g % 400` rows, all with `price == g`. A reader that
+sees two generations in one partition, or fewer rows than its generation has, has seen half of it.
+"""
+
+import random
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from market_assets.core.contracts import UTC_MICROS, Contract, Table, column
+from market_assets.core.settings import RetentionSettings
+from resources.stores.protocol import PartitionStore
+
+NIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+VENUES = [f"V{i}" for i in range(8)]
+KEYS = [f"2026-03-02|{venue}" for venue in VENUES]
+
+
+class Generations(Table):
+    """One row of one generation."""
+
+    key = ("venue", "ts")
+    partitioned_by = {"venue": "venue", "day": "ts"}
+    time_column = "ts"
+
+    venue = column(pl.String, "Partition")
+    ts = column(UTC_MICROS, "Position")
+    price = column(pl.Float64, "Generation")
+    source = column(pl.String, "Vendor")
+
+
+TABLE: Contract = Generations.contract()
+
+
+def rows_of(generation: int) -> int:
+    """How many rows that generation has."""
+    return 100 + 37 * generation % 400
+
+
+def generation(venue: str, number: int) -> pl.DataFrame:
+    """All rows of one generation of one partition."""
+    count = rows_of(number)
+    stamps = [NIGHT + timedelta(seconds=i) for i in range(count)]
+    columns = {"venue": [venue] * count, "ts": stamps, "price": [float(number)] * count, "source": ["a"] * count}
+    return pl.DataFrame(columns, schema=TABLE.schema)
+
+
+def halves(frame: pl.DataFrame) -> list[str]:
+    """Partitions that are not wholly one generation."""
+    seen = frame.group_by("venue").agg(low=pl.col("price").min(), high=pl.col("price").max(), rows=pl.len())
+    return [
+        f"{row['venue']}: {row}"
+        for row in seen.iter_rows(named=True)
+        if row["low"] != row["high"] or row["rows"] != rows_of(int(row["low"]))
+    ]
+
+
+def open_store(kind: str, address: str) -> PartitionStore:
+    """The store under test."""
+    if kind == "duckdb":
+        from resources.stores.lake import LakeStore
+
+        return LakeStore(Path(address), RetentionSettings(versions=3, versions_days=0))
+    from resources.stores.postgres import PostgresStore
+
+    return PostgresStore(address, RetentionSettings(versions=3, versions_days=0))
+
+
+def write(store: PartitionStore, seconds: float, seed: int) -> int:
+    """Write generations of random partitions until the time is up."""
+    chance, count = random.Random(seed), 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        venue = chance.choice(VENUES)
+        store.write(TABLE, f"2026-03-02|{venue}", generation(venue, chance.randrange(1_000_000)))
+        count += 1
+    return count
+
+
+def read(store: PartitionStore, seconds: float, seed: int) -> int:
+    """Read random partitions, one or all, by frame, scan and `as_of`, until the time is up."""
+    chance, count = random.Random(seed), 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        keys = chance.choice([None, [chance.choice(KEYS)]])
+        found = store.read(TABLE, keys) if count % 3 else store.scan(TABLE, keys).collect()
+        assert not halves(found), halves(found)
+        assert found["venue"].n_unique() == (len(VENUES) if keys is None else 1)
+        count += 1
+    return count
+
+
+def query(store: PartitionStore, seconds: float, address: str) -> int:
+    """Ask plain DuckDB for every partition until the time is up."""
+    import duckdb
+
+    del store
+    count = 0
+    end = time.monotonic() + seconds
+    with duckdb.connect(f"{address}/warehouse.duckdb", read_only=True) as connection:
+        while time.monotonic() < end:
+            found = connection.sql("SELECT venue, price FROM generations").pl()
+            assert not halves(found), halves(found)
+            assert found["venue"].n_unique() == len(VENUES)
+            count += 1
+    return count
+
+
+if __name__ == "__main__":
+    what, kind, address, seconds, seed = sys.argv[1:6]
+    target = open_store(kind, address)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    done = {
+        "write": lambda: write(target, float(seconds), int(seed)),
+        "read": lambda: read(target, float(seconds), int(seed)),
+        "query": lambda: query(target, float(seconds), address),
+    }[what]()
+    sys.stdout.write(f"{done}\n")
