@@ -79,6 +79,7 @@ def _candles(figure: go.Figure, bars: pl.DataFrame, theme: Theme) -> None:
             increasing={"line": {"color": theme.up, "width": 1}, "fillcolor": theme.up},
             decreasing={"line": {"color": theme.down, "width": 1}, "fillcolor": theme.down},
             text=_span_notes(bars),
+            yhoverformat=",.2f",
             name="price",
         ),
         row=1,
@@ -262,7 +263,7 @@ def _axes(
     )
     figure.update_yaxes(**theme.axis(), side="right", fixedrange=True, nticks=6)
     figure.update_yaxes(row=1, type="log" if log else "linear", nticks=8)
-    figure.update_yaxes(row=rows["volume"], nticks=3, tickformat="~s", rangemode="tozero")
+    figure.update_yaxes(row=rows["volume"], nticks=3, exponentformat="B", rangemode="tozero")
     figure.update_yaxes(row=rows["quality"], visible=False, range=[0, 1])
     titles = {"volume": "volume", "quality": "quality", "difference": "second source, bps"}
     for panel, title in titles.items():

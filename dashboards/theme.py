@@ -38,6 +38,7 @@ class Theme:
                 "bordercolor": self.grid,
                 "font": {"family": FONT, "size": 12, "color": self.text},
             },
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": self.muted, "activecolor": self.accent},
             "showlegend": False,
         }
 

@@ -158,7 +158,7 @@ class Demo:
         return rows, well
 
     def _print(self, rows: list[Row]) -> None:
-        table = Table("asset", "partitions", "rows", "passed", "warned", "failed", "seconds", title="Backfilled")
+        table = Table("asset", "parts", "rows", "pass", "warn", "fail", "s", title="Backfilled")
         table.columns[0].no_wrap = True
         for column in table.columns[1:]:
             column.justify = "right"

@@ -23,36 +23,28 @@ _PATH = "/equities"
 _STATES = ("healthy", "warning", "stale", "empty", "inactive")
 
 _GRID = [
-    {"field": "symbol", "headerName": "Symbol", "minWidth": 92, "pinned": "left", "cellClass": "strong"},
-    {
-        "field": "status",
-        "headerName": "Status",
-        "minWidth": 96,
-        "cellClassRules": {f"cell-{state}": f"params.value == '{state}'" for state in _STATES},
-    },
-    {"field": "latest_session", "headerName": "Latest", "minWidth": 104},
-    {
-        "field": "validation_rate",
-        "headerName": "Valid",
-        "minWidth": 84,
-        "type": "rightAligned",
-        "valueFormatter": widgets.number(".1%"),
-        "cellClassRules": {
+    widgets.column("symbol", "Symbol", pinned="left", cellClass="strong", minWidth=92),
+    widgets.column(
+        "status",
+        "Status",
+        minWidth=96,
+        cellClassRules={f"cell-{state}": f"params.value == '{state}'" for state in _STATES},
+    ),
+    widgets.column("latest_session", "Latest", minWidth=104),
+    widgets.column(
+        "validation_rate",
+        "Valid",
+        ".1%",
+        cellClassRules={
             "cell-healthy": "params.value != null && params.value >= 0.95",
             "cell-warning": "params.value != null && params.value < 0.95 && params.value >= 0.85",
             "cell-stale": "params.value != null && params.value < 0.85",
         },
-    },
-    {"field": "n_open_gaps", "headerName": "Gaps", "minWidth": 74, "type": "rightAligned"},
-    {"field": "sessions_behind", "headerName": "Behind", "minWidth": 82, "type": "rightAligned"},
-    {
-        "field": "n_rows",
-        "headerName": "Rows",
-        "minWidth": 82,
-        "type": "rightAligned",
-        "valueFormatter": widgets.number(",d"),
-    },
-    {"field": "n_reconcile_fail_30", "headerName": "2nd source", "minWidth": 100, "type": "rightAligned"},
+    ),
+    widgets.column("n_open_gaps", "Gaps", ",d", minWidth=72),
+    widgets.column("sessions_behind", "Behind", ",d"),
+    widgets.column("n_rows", "Rows", ",d"),
+    widgets.column("n_reconcile_fail_30", "2nd source", ",d", minWidth=100),
 ]
 
 

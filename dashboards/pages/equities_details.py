@@ -1,6 +1,7 @@
 """What is stored about one symbol, in words and tables: the rows behind the marks of the chart."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from dash import html
@@ -50,8 +51,17 @@ def describe(known: Known, asked: Adjustment) -> str:
     return "  ·  ".join(parts)
 
 
-def details(known: Known, kind: str) -> Component:
-    """The table under the chart."""
+@dataclass(frozen=True)
+class Details:
+    """One table under the chart: grid columns and rows, and what is said above them."""
+
+    note: Component
+    columns: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+
+
+def details(known: Known, kind: str) -> Details:
+    """The table of that kind. A grid draws only the rows in view; as HTML, thousands of cells would stall the page."""
     if kind == "actions":
         return _actions(known.actions)
     if kind == "gaps":
@@ -61,105 +71,100 @@ def details(known: Known, kind: str) -> Component:
     return _reconciled(known.differences)
 
 
-_SHOWN = 200
-
-
-def _reconciled(found: pl.DataFrame | None) -> Component:
+def _reconciled(found: pl.DataFrame | None) -> Details:
     if found is None:
-        return widgets.empty("no second source was compared yet.", widgets.materialise("equities_reconciliation"))
+        return _nothing("no second source was compared yet.", widgets.materialise("equities_reconciliation"))
     if found.is_empty():
-        return widgets.empty("the second source has no session of this symbol.")
+        return _nothing("the second source has no session of this symbol.")
+    order = {"fail": 0, "missing_a": 1, "missing_b": 2, "investigate": 3}
     worst = found.sort(
-        pl.col("status").replace_strict({"fail": 0, "missing_a": 1, "missing_b": 2, "investigate": 3}, default=4),
-        pl.col("session_date"),
-        descending=[False, True],
-    ).head(_SHOWN)
-    columns = [
-        ("session", "left"), ("verdict", "left"), ("close a", "right"), ("close b", "right"),
-        ("difference", "right"), ("volume b/a", "right"), ("a", "left"), ("b", "left"),
-    ]  # fmt: skip
-    rows = [
-        [
-            wording.day(row["session_date"]),
-            widgets.pill(row["status"].replace("_", " "), widgets.TONES.get(row["status"], "warn")),
-            _price(row["close_a"]),
-            _price(row["close_b"]),
-            f"{row['rel_diff'] * 1e4:,.1f} bps" if row["rel_diff"] is not None else "",
-            f"{row['volume_ratio']:.2f}" if row["volume_ratio"] is not None else "",
-            row["source_a"],
-            row["source_b"],
-        ]
-        for row in worst.iter_rows(named=True)
-    ]
-    counts = ", ".join(
-        f"{n:,} {status.replace('_', ' ')}" for status, n in found["status"].value_counts(sort=True).iter_rows()
+        pl.col("status").replace_strict(order, default=4), pl.col("session_date"), descending=[False, True]
     )
-    return html.Div([html.P(f"{counts}. Worst first.", className="quiet"), widgets.table(columns, rows)])
+    verdicts = found["status"].value_counts(sort=True).iter_rows()
+    counts = ", ".join(f"{n:,} {status.replace('_', ' ')}" for status, n in verdicts)
+    columns = [
+        widgets.column("session_date", "Session", minWidth=108),
+        widgets.column(
+            "status",
+            "Verdict",
+            cellClassRules={
+                "cell-healthy": "params.value == 'ok'",
+                "cell-warning": "params.value == 'investigate'",
+                "cell-stale": "params.value == 'fail' || params.value == 'missing_a' || params.value == 'missing_b'",
+            },
+        ),
+        widgets.column("close_a", "Close a", ",.2f"),
+        widgets.column("close_b", "Close b", ",.2f"),
+        widgets.column("difference_bps", "Difference, bps", ",.1f"),
+        widgets.column("volume_ratio", "Volume b / a", ".2f"),
+        widgets.column("source_a", "a"),
+        widgets.column("source_b", "b"),
+    ]
+    rows = _rows(worst, columns, difference_bps=pl.col("rel_diff") * 1e4)
+    return Details(_said(f"{counts}. Worst first."), columns, rows)
 
 
-def _actions(found: pl.DataFrame | None) -> Component:
+def _actions(found: pl.DataFrame | None) -> Details:
     if found is None:
         asset = "equities_corporate_actions"
-        return widgets.empty(f"{asset} is not materialised yet.", widgets.materialise(asset))
+        return _nothing(f"{asset} is not materialised yet.", widgets.materialise(asset))
     if found.is_empty():
-        return widgets.empty("the vendor states no split and no dividend of this symbol.")
-    columns = [("ex date", "left"), ("kind", "left"), ("value", "right"), ("price factor", "right"), ("source", "left")]
-    rows = [
-        [
-            wording.day(row["ex_date"]),
-            row["kind"].replace("_", " "),
-            f"{row['split_to']:g} for {row['split_from']:g}" if row["kind"] == "split" else f"{row['amount']:,.4f}",
-            f"{row['price_factor']:.6f}" if row["price_factor"] is not None else "unknown",
-            row["source"],
-        ]
-        for row in found.sort("ex_date", descending=True).head(_SHOWN).iter_rows(named=True)
+        return _nothing("the vendor states no split and no dividend of this symbol.")
+    columns = [
+        widgets.column("ex_date", "Ex date"),
+        widgets.column("kind", "Kind"),
+        widgets.column("split_ratio", "Split ratio", ",.4~f"),
+        widgets.column("amount", "Cash per share", ",.4~f"),
+        widgets.column("price_factor", "Price factor", ".6f"),
+        widgets.column("source", "Source"),
     ]
-    return widgets.table(columns, rows)
+    note = f"{found.height:,} actions. Prices before an ex date are multiplied by its factor."
+    return Details(_said(note), columns, _rows(found.sort("ex_date", descending=True), columns))
 
 
-def _gaps(found: pl.DataFrame | None) -> Component:
+def _gaps(found: pl.DataFrame | None) -> Details:
     if found is None:
-        return widgets.empty("gaps were not looked for yet.", widgets.materialise("equities_gaps"))
+        return _nothing("gaps were not looked for yet.", widgets.materialise("equities_gaps"))
     if found.is_empty():
-        return html.P("No session is missing.", className="quiet")
-    columns = [("first", "left"), ("last", "left"), ("sessions", "right"), ("cause", "left"), ("status", "left")]
-    rows = [
-        [
-            wording.day(row["gap_start"]),
-            wording.day(row["gap_end"]),
-            wording.count(row["n_sessions"]),
-            row["cause"].replace("_", " "),
-            widgets.pill(row["status"], "warn" if row["status"] == "open" else "idle"),
-        ]
-        for row in found.sort("gap_start", descending=True).head(_SHOWN).iter_rows(named=True)
+        return Details(_said("No session is missing."), [], [])
+    columns = [
+        widgets.column("gap_start", "First"),
+        widgets.column("gap_end", "Last"),
+        widgets.column("n_sessions", "Sessions", ",d"),
+        widgets.column("cause", "Cause"),
+        widgets.column("status", "Status", cellClassRules={"cell-warning": "params.value == 'open'"}),
     ]
-    return widgets.table(columns, rows)
+    note = f"{found['n_sessions'].sum():,} missing sessions in {found.height:,} run(s)."
+    return Details(_said(note), columns, _rows(found.sort("gap_start", descending=True), columns))
 
 
-def _flagged(bars: pl.DataFrame | None) -> Component:
+def _flagged(bars: pl.DataFrame | None) -> Details:
     if bars is None or bars.is_empty():
-        return widgets.empty("no bar is stored.")
+        return _nothing("no bar is stored.")
     found = bars.filter(pl.any_horizontal(*FLAGS)).sort("session_date", descending=True)
     if found.is_empty():
-        return html.P("No bar is flagged.", className="quiet")
+        return Details(_said("No bar is flagged."), [], [])
     columns = [
-        ("session", "left"), ("quality", "right"), ("open", "right"), ("high", "right"), ("low", "right"),
-        ("close", "right"), ("volume", "right"), ("flags", "left"),
-    ]  # fmt: skip
-    rows = [
-        [
-            wording.day(row["session_date"]),
-            f"{row['quality_score']:.2f}",
-            *[_price(row[name]) for name in ("open", "high", "low", "close")],
-            wording.count(row["volume"]) if row["volume"] is not None else "",
-            ", ".join(text for flag, text in FLAGS.items() if row[flag]),
-        ]
-        for row in found.head(_SHOWN).iter_rows(named=True)
+        widgets.column("session_date", "Session", minWidth=108),
+        widgets.column("quality_score", "Quality", ".2f"),
+        *(widgets.column(name, name.capitalize(), ",.2f") for name in ("open", "high", "low", "close")),
+        widgets.column("volume", "Volume", ",.0f"),
+        widgets.column("flags", "Flags", minWidth=180),
     ]
-    return html.Div(
-        [html.P(f"{found.height:,} of {bars.height:,} bars.", className="quiet"), widgets.table(columns, rows)]
-    )
+    raised = [pl.when(flag).then(pl.lit(text)) for flag, text in FLAGS.items()]
+    note = f"{found.height:,} of {bars.height:,} bars are flagged."
+    rows = _rows(found, columns, flags=pl.concat_str(raised, separator=", ", ignore_nulls=True))
+    return Details(_said(note), columns, rows)
 
 
-def _price(value: float | None) -> str:
-    return "" if value is None else f"{value:,.2f}"
+def _rows(frame: pl.DataFrame, columns: list[dict[str, Any]], **computed: pl.Expr) -> list[dict[str, Any]]:
+    shown = frame.with_columns(**computed).select([column["field"] for column in columns])
+    return shown.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts()
+
+
+def _said(text: str) -> Component:
+    return html.P(text, className="quiet")
+
+
+def _nothing(reason: str, command: str | None = None) -> Details:
+    return Details(widgets.empty(reason, command), [], [])

@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from dashboards.data import ACTIONS
@@ -66,7 +66,8 @@ def layout() -> Component:
                 ),
                 className="details-head",
             ),
-            html.Div(id="symbol-details", className="details"),
+            html.Div(id="details-note"),
+            html.Div(widgets.grid("details-grid", []), id="details-place", className="details"),
             dcc.Store(id="zoom"),
         ],
         className="panel symbol",
@@ -130,21 +131,23 @@ def register(app: Dash, services: Services) -> None:
         return figure, {}, symbol, describe(known, basis), []
 
     @app.callback(
-        Output("symbol-details", "children"),
+        Output("details-note", "children"),
+        Output("details-grid", "columnDefs"),
+        Output("details-grid", "rowData"),
+        Output("details-place", "style"),
         Input("symbol", "data"),
         Input("details", "value"),
         Input("version", "data"),
-        State("basis", "value"),
     )
     @in_thread
-    def show_details(symbol: str | None, kind: str, _version: Any, _basis: str) -> Any:
+    def show_details(symbol: str | None, kind: str, _version: Any) -> Any:
         if not symbol:
-            return no_update
+            return no_update, no_update, no_update, no_update
         try:
-            known = known_of(services, symbol, "none")
+            found = details(known_of(services, symbol, "none"), kind)
         except UnknownName:
-            return []
-        return details(known, kind)
+            return [], [], [], {"display": "none"}
+        return found.note, found.columns, found.rows, {} if found.rows else {"display": "none"}
 
 
 def zoomed(moved: dict[str, Any]) -> Any:

@@ -105,13 +105,12 @@ def choice(name: str, options: Sequence[tuple[str, str]], value: str) -> Compone
     )
 
 
-def grid(name: str, columns: Sequence[dict[str, Any]], row_id: str, height: str = "100%", **options: Any) -> Component:
+def grid(name: str, columns: Sequence[dict[str, Any]], row_id: str | None = None, **options: Any) -> Component:
     """A sortable grid in the look of the page. `row_id` is an expression over `params`."""
     built: Component = dag.AgGrid(
         id=name,
         columnDefs=list(columns),
         rowData=[],
-        getRowId=row_id,
         defaultColDef={"sortable": True, "resizable": True, "suppressHeaderMenuButton": True},
         columnSize="responsiveSizeToFit",
         dashGridOptions={
@@ -120,10 +119,17 @@ def grid(name: str, columns: Sequence[dict[str, Any]], row_id: str, height: str 
             "suppressCellFocus": True,
             **options,
         },
-        style={"height": height, "width": "100%"},
+        style={"height": "100%", "width": "100%"},
         className="",
+        **({"getRowId": row_id} if row_id else {}),
     )
     return built
+
+
+def column(field: str, title: str, fmt: str | None = None, **options: Any) -> dict[str, Any]:
+    """A grid column; with a d3 format its values are numbers, and stand right."""
+    numeric = {"type": "rightAligned", "valueFormatter": number(fmt)} if fmt else {}
+    return {"field": field, "headerName": title, "minWidth": 84, **numeric, **options}
 
 
 def number(fmt: str) -> dict[str, str]:

@@ -33,11 +33,11 @@ def market_asset(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare the asset that fills `table`. Name, group and description come from the declaration.
 
-    `lineage` maps a column to the `table.column`s it is computed from; the partition tag groups the
-    assets that one range run can carry (`tag:partitions=year`).
+    `lineage` maps a column to the `table.column`s it is computed from; a tag named as the group tells
+    how the table is cut, so that one range run can carry all of a kind (`tag:equities=year`).
     """
     contract = table.contract()
-    dimensions = "_".join(contract.dimensions) or "none"
+    group, dimensions = contract.name.split("_")[0], "_".join(contract.dimensions) or "none"
 
     def declare(compute: Callable[..., Any]) -> dg.AssetsDefinition:
         if compute.__name__ != contract.name:
@@ -46,7 +46,7 @@ def market_asset(
             )
         return dg.asset(
             name=contract.name,
-            group_name=contract.name.split("_")[0],
+            group_name=group,
             description=contract.description,
             partitions_def=partitions_def,
             ins=dict(ins or {}),
@@ -55,7 +55,7 @@ def market_asset(
             dagster_type=gate(contract),
             owners=OWNERS,
             kinds=kinds or {"polars"},
-            tags={"partitions": dimensions},
+            tags={group: dimensions},
             code_version=code_version,
             metadata={
                 "dagster/column_schema": column_schema(contract),

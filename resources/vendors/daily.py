@@ -176,6 +176,17 @@ def finished_actions(rows: Sequence[Mapping[str, Any]], instrument: Instrument) 
     )
 
 
+def together(one: FetchedActions, other: FetchedActions) -> FetchedActions:
+    """Two answers about one instrument as one."""
+    return FetchedActions(
+        frame=pl.concat([one.frame, other.frame]).sort("ex_date", maintain_order=True),
+        requests=one.requests + other.requests,
+        bytes=one.bytes + other.bytes,
+        duplicates=one.duplicates + other.duplicates,
+        trace=one.trace + other.trace,
+    )
+
+
 def check_not_clipped(frame: pl.DataFrame, instrument: Instrument, start: date, end: date, as_of: datetime) -> None:
     """Raise Clipped where the first bar comes more than five sessions after the first one expected.
 

@@ -1,8 +1,8 @@
 """Reading JSON of an agreed shape; the first offence is named with its place in the body."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
 
 import orjson
 import polars as pl
@@ -11,6 +11,9 @@ from resources.http.errors import Malformed
 
 _SHOWN = 80
 _MISSING = object()
+_NUMBER_OR_NULL = {int, float, type(None)}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_S, _LATEST_S = -5_364_662_400, 7_258_118_400  # 1800 and 2200
 
 
 def parse(vendor: str, body: bytes) -> Any:
@@ -77,22 +80,37 @@ def numbers(
     return number_series(vendor, values, lambda index: f"{where}[{index}].{key}", key)
 
 
-def number_series(vendor: str, values: Sequence[Any], place: Any, name: str) -> pl.Series:
+def number_series(vendor: str, values: Sequence[Any], place: Callable[[int], str], name: str) -> pl.Series:
     """`values` as Float64. Raises Malformed at the first that is neither number nor null."""
-    for index, value in enumerate(values):
-        kind = type(value)
-        if kind is not float and kind is not int and value is not None:
-            said = "is missing" if value is _MISSING else f"must be a number, was {_show(value)}"
-            raise Malformed(vendor, f"{place(index)} {said}")
+    # the types of all values at once: a loop over them costs as much as reading the JSON
+    if not set(map(type, values)) <= _NUMBER_OR_NULL:
+        index = next(index for index, value in enumerate(values) if type(value) not in _NUMBER_OR_NULL)
+        said = "is missing" if values[index] is _MISSING else f"must be a number, was {_show(values[index])}"
+        raise Malformed(vendor, f"{place(index)} {said}")
     return pl.Series(name, values, dtype=pl.Float64)
 
 
-def stamps(vendor: str, rows: Sequence[Mapping[str, Any]], key: str, where: str) -> pl.Series:
-    """Member `key` of every row as Int64 that is never null."""
-    for index, row in enumerate(rows):
-        if type(row.get(key)) is not int:
-            raise Malformed(vendor, f"{where}[{index}].{key} must be a whole number, was {_show(row.get(key))}")
-    return pl.Series(key, [row[key] for row in rows], dtype=pl.Int64)
+def instants(vendor: str, values: Sequence[Any], place: Callable[[int], str], unit: Literal["s", "ms"]) -> pl.Series:
+    """`values`, counted in `unit` since 1970, as UTC instants. Raises Malformed at the first that cannot be one."""
+    ends = [min(values), max(values)] if values and set(map(type, values)) == {int} else values
+    if not all(map(_plausible(unit), ends)):
+        for index, value in enumerate(values):
+            instant(vendor, value, place(index), unit)
+    counted = pl.Series("at", values, dtype=pl.Int64)
+    return pl.from_epoch(counted, unit).dt.replace_time_zone("UTC")
+
+
+def instant(vendor: str, value: Any, path: str, unit: Literal["s", "ms"]) -> datetime:
+    """The UTC instant `value` counts in `unit` since 1970; seconds taken for milliseconds are noticed."""
+    if not _plausible(unit)(value):
+        named = "milliseconds" if unit == "ms" else "seconds"
+        raise Malformed(vendor, f"{path} must be in {named} since 1970, was {_show(value)}")
+    return _EPOCH + timedelta(milliseconds=value * (1 if unit == "ms" else 1000))
+
+
+def _plausible(unit: Literal["s", "ms"]) -> Callable[[Any], bool]:
+    scale = 1000 if unit == "ms" else 1
+    return lambda value: type(value) is int and _EARLIEST_S * scale <= value <= _LATEST_S * scale
 
 
 def positive(vendor: str, holder: Mapping[str, Any], path: str) -> float:

@@ -33,13 +33,13 @@ from resources.vendors.daily import (
     finished,
     finished_actions,
     nothing,
+    together,
 )
 
 NAME = "polygon"
 KEY_VARIABLE = "POLYGON_API_KEY"
 MOST_AGGREGATES, MOST_REFERENCE = 50_000, 1000
 _MOST_PAGES = 1000
-_EARLIEST_MS, _LATEST_MS = -5_364_662_400_000, 7_258_118_400_000  # 1800 and 2200
 _ZONES = {"stock": "America/New_York", "etf": "America/New_York", "index": "America/Chicago", "crypto": "UTC"}
 
 Row = Mapping[str, Any]
@@ -209,14 +209,7 @@ class Polygon:
 
     def actions(self, instrument: Instrument) -> FetchedActions:
         """Splits and dividends together."""
-        splits, dividends = self.splits(instrument), self.dividends(instrument)
-        return FetchedActions(
-            frame=pl.concat([splits.frame, dividends.frame]).sort("ex_date", maintain_order=True),
-            requests=splits.requests + dividends.requests,
-            bytes=splits.bytes + dividends.bytes,
-            duplicates=splits.duplicates + dividends.duplicates,
-            trace=splits.trace + dividends.trace,
-        )
+        return together(self.splits(instrument), self.dividends(instrument))
 
     def ticker(self, vendor_id: str) -> dict[str, Any]:
         """What the vendor knows of an id (name, list_date, ...). Raises NotFound with its answer."""
@@ -286,19 +279,15 @@ def _read_page(
 
 def _bars(rows: Sequence[Row], symbols: Sequence[str], like: Instrument, received_at: datetime) -> pl.DataFrame:
     """Rows of PARSED; `symbols` is one for all rows, or one for each. Dates are those of the market's zone."""
-    at = json_shape.stamps(NAME, rows, "t", "results")
-    for index in (at.arg_min(), at.arg_max()):
-        if index is not None and not _EARLIEST_MS <= at[index] <= _LATEST_MS:
-            raise Malformed(NAME, f"results[{index}].t must be in milliseconds since 1970, was {at[index]}")
+    at = json_shape.instants(NAME, [row.get("t") for row in rows], lambda index: f"results[{index}].t", "ms")
     optional = {"volume": not like.has_volume, "vwap_vendor": True, "trade_count": True}
     keys = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v", "vwap_vendor": "vw", "trade_count": "n"}
     columns = {
         name: json_shape.numbers(NAME, rows, key, "results", optional=optional.get(name, False))
         for name, key in keys.items()
     }
-    days = at.cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").dt.convert_time_zone(_ZONES[like.asset_class])
     return (
-        pl.DataFrame({"session_date": days.dt.date(), **columns})
+        pl.DataFrame({"session_date": at.dt.convert_time_zone(_ZONES[like.asset_class]).dt.date(), **columns})
         .with_columns(
             symbol=pl.lit(symbols[0]) if len(symbols) == 1 else pl.Series(symbols, dtype=pl.String),
             volume=pl.col("volume") if like.has_volume else pl.lit(None, dtype=pl.Float64),

@@ -7,7 +7,7 @@ opens; the live day is an extra last row, stamped with its last trade; a window 
 gets it at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, Self
@@ -39,8 +39,6 @@ from resources.vendors.daily import (
 NAME = "yahoo"
 #: float32 carries about seven digits; the seventh is noise
 SIGNIFICANT_DIGITS = 6
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST_S, _LATEST_S = -5_364_662_400, 7_258_118_400  # 1800 and 2200
 _BEFORE_FIRST_BAR = "Data doesn't exist for startDate"
 _RESULT, _QUOTE = "chart.result[0]", "chart.result[0].indicators.quote[0]"
 
@@ -236,7 +234,9 @@ def _bars(
         if len(values) != len(stamps):
             raise Malformed(NAME, f"{_QUOTE}.{name} must have one value per timestamp: {len(values)} for {len(stamps)}")
         columns[name] = json_shape.number_series(NAME, values, _place(f"{_QUOTE}.{name}"), name)
-    rows = pl.DataFrame({"at": _instants(stamps), **columns}).with_columns(
+    rows = pl.DataFrame(
+        {"at": json_shape.instants(NAME, stamps, _place(f"{_RESULT}.timestamp"), "s"), **columns}
+    ).with_columns(
         symbol=pl.lit(instrument.symbol),
         session_date=pl.col("at").dt.convert_time_zone(zone).dt.date(),
         volume=pl.col("volume") if instrument.has_volume else pl.lit(None),
@@ -249,25 +249,12 @@ def _bars(
     return stated, rows.height - stated.height
 
 
-def _place(where: str) -> Any:
+def _place(where: str) -> Callable[[int], str]:
     return lambda index: f"{where}[{index}]"
 
 
-def _instants(stamps: Sequence[Any]) -> pl.Series:
-    """Epoch seconds as UTC instants; one that is not a plausible second is named."""
-    for index, stamp in enumerate(stamps):
-        _second(stamp, f"{_RESULT}.timestamp[{index}]")
-    return pl.from_epoch(pl.Series("at", stamps, dtype=pl.Int64), "s").dt.replace_time_zone("UTC")
-
-
 def _day(stamp: Any, path: str, zone: str) -> date:
-    return (_EPOCH + timedelta(seconds=_second(stamp, path))).astimezone(ZoneInfo(zone)).date()
-
-
-def _second(stamp: Any, path: str) -> int:
-    if type(stamp) is not int or not _EARLIEST_S <= stamp <= _LATEST_S:
-        raise Malformed(NAME, f"{path} must be in seconds since 1970, was {stamp!r}")
-    return stamp
+    return json_shape.instant(NAME, stamp, path, "s").astimezone(ZoneInfo(zone)).date()
 
 
 def _zone(meta: Mapping[str, Any], instrument: Instrument) -> str:

@@ -43,8 +43,11 @@ def features_do_not_look_ahead(
     days = frame["session_date"].unique().sort()
     cut = days[len(days) // 2]
     names = frame["symbol"].unique().sort().head(SAMPLED_SYMBOLS)
-    known = adjusted.filter((pl.col("session_date") <= cut) & pl.col("symbol").is_in(names.implode()))
-    before = features.features(known, actions, symbols, all_sessions(cut.year - 2, cut.year), clock.today(), years=[cut.year])
+    known = adjusted.filter(
+        pl.col("session_date").is_between(date(cut.year - 1, 1, 1), cut) & pl.col("symbol").is_in(names.implode())
+    )
+    sessions = all_sessions(cut.year - 2, cut.year)
+    before = features.features(known, actions, symbols, sessions, clock.today(), years=[cut.year])
     # a rank compares with every symbol, and the sample holds a few
     compared = [name for name in frame.columns if not name.startswith("label_") and name != "ret_20d_rank"]
     stored = frame.filter((pl.col("session_date") == cut) & pl.col("symbol").is_in(names.implode())).select(compared)

@@ -117,7 +117,10 @@ def _with_evidence(
 def _cause() -> pl.Expr:
     """The first cause that applies."""
     known = pl.col("session_date").is_between("asked_from", "asked_to") | pl.col("asked_whole")
-    clipped = (pl.col("state") == "clipped") | (pl.col("leading") & (pl.col("n_leading") > CLIP_TOLERANCE))
+    # a start that the second source lacks as well is no vendor's clipping
+    late_start = pl.col("leading") & (pl.col("n_leading") > CLIP_TOLERANCE)
+    alone = pl.col("second_has_it").fill_null(False) | ~known.fill_null(False)
+    clipped = (pl.col("state") == "clipped") | (late_start & alone)
     return (
         pl.when(~pl.col("listed"))
         .then(pl.lit("not_listed"))

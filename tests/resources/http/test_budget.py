@@ -42,8 +42,8 @@ def test_minutes_are_those_of_the_wall_clock(tmp_path: Path):
 
 
 def test_a_spent_day_is_refused_with_the_reset(tmp_path: Path, still: StillTime):
-    """A day window is not waited for: the refusal says used, limit and the next UTC midnight."""
-    budget = budget_of(tmp_path, still, per_minute=3, per_day=2)
+    """A day window is not waited for, also when the minute is spent too; used, limit and midnight are told."""
+    budget = budget_of(tmp_path, still, per_minute=2, per_day=2)
     budget.reserve(still.sleep)
     budget.reserve(still.sleep)
     with pytest.raises(BudgetExhausted, match=r"this day is spent \(2/2 requests\).*2026-11-21 00:00:00Z") as refused:
@@ -115,3 +115,28 @@ def test_four_processes_never_exceed_a_window(tmp_path: Path):
     assert sure
     assert max(sure.values()) <= 7
     assert len(notes) >= 14
+
+
+def _take_all(home: Path, gate, taken) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    budget = Budget.of("polygon", "k", RateBudget(per_day=700), VendorState.of(home), wait_s=0, now=lambda: now)
+    gate.wait()
+    count = 0
+    with pytest.raises(BudgetExhausted):
+        while True:
+            budget.reserve(time.sleep)
+            count += 1
+    taken.put(count)
+
+
+def test_four_processes_share_a_day_to_the_last_request(tmp_path: Path):
+    """A day of 700, taken by four processes as fast as they can: 700 in all, and no process fails on a lock."""
+    context = multiprocessing.get_context("fork")
+    gate, taken = context.Barrier(4), context.Queue()
+    workers = [context.Process(target=_take_all, args=(tmp_path, gate, taken)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert sum(taken.get() for _ in workers) == 700

@@ -18,8 +18,10 @@ from tests.resources.sandbox.wire import EVENING, HEADERS, Serve
 
 @pytest.fixture(scope="session")
 def market() -> SyntheticBackend:
-    """One simulated market for all tests: symbols are simulated once."""
-    return SyntheticBackend(seed=7)
+    """One simulated market for all tests: symbols are simulated once, the calendar is read before anyone waits."""
+    backend = SyntheticBackend(seed=7)
+    backend.bars("AAPL", "polygon", EVENING)
+    return backend
 
 
 @pytest.fixture
@@ -51,5 +53,5 @@ def serve(market: SyntheticBackend) -> Iterator[Serve]:
 @pytest.fixture
 def client(serve: Serve) -> Iterator[httpx.Client]:
     """A client of a sandbox without faults, with a key and a browser's user agent."""
-    with httpx.Client(base_url=serve(), headers=HEADERS, timeout=10) as http:
+    with httpx.Client(base_url=serve(), headers=HEADERS, timeout=30) as http:
         yield http

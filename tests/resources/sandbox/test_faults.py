@@ -20,7 +20,7 @@ Ask = Callable[..., httpx.Client]
 @pytest.fixture
 def faulty(serve: Serve) -> Ask:
     """A client of a sandbox with these faults."""
-    return lambda *specs: httpx.Client(base_url=serve(faults=specs), headers=HEADERS, timeout=10)
+    return lambda *specs: httpx.Client(base_url=serve(faults=specs), headers=HEADERS, timeout=30)
 
 
 def days(body: dict[str, Any]) -> list[date]:
@@ -31,7 +31,7 @@ def days(body: dict[str, Any]) -> list[date]:
 @pytest.fixture
 def clean(serve: Serve) -> dict[str, Any]:
     """The answer without a fault."""
-    with httpx.Client(base_url=serve(), headers=HEADERS) as http:
+    with httpx.Client(base_url=serve(), headers=HEADERS, timeout=30) as http:
         body = aggregates(http, "AAPL", *WEEK)
     assert len(body["results"]) == 10
     return body

@@ -168,8 +168,11 @@ def test_reference_pages_of_ten_by_default(client: httpx.Client):
     first = get(client, "/polygon/v3/reference/dividends?ticker=KO")
     everything = get(client, "/polygon/v3/reference/dividends?ticker=KO&limit=1000")
     assert len(first["results"]) == 10
-    pages = follow(client, get(client, "/polygon/v3/reference/dividends?ticker=KO&limit=30"))
-    assert [row for page in pages for row in page["results"]] == everything["results"]
+    n = len(everything["results"])
+    for limit, sizes in [(n - 1, [n - 1, 1]), (n, [n]), (n // 2, [n // 2] * 2 + [1] * (n % 2))]:
+        pages = follow(client, get(client, f"/polygon/v3/reference/dividends?ticker=KO&limit={limit}"))
+        assert [len(page["results"]) for page in pages] == sizes
+        assert [row for page in pages for row in page["results"]] == everything["results"]
     ex_dates = [row["ex_dividend_date"] for row in everything["results"]]
     assert ex_dates == sorted(ex_dates, reverse=True)
     assert client.get("/polygon/v3/reference/dividends?ticker=KO&limit=1001").status_code == 400
@@ -231,7 +234,7 @@ def test_key_in_the_query_is_accepted_and_not_repeated(serve: Serve):
 def test_delayed_plan_says_so(serve: Serve):
     """A delayed plan's answers are whole, with status DELAYED."""
     headers = {**HEADERS, "Authorization": "Bearer delayed-1"}
-    with httpx.Client(base_url=serve(), headers=headers) as http:
+    with httpx.Client(base_url=serve(), headers=headers, timeout=30) as http:
         body = aggregates(http, "MSFT", "2024-01-02", "2024-01-03")
     assert (body["status"], body["resultsCount"]) == ("DELAYED", 2)
 
@@ -239,7 +242,7 @@ def test_delayed_plan_says_so(serve: Serve):
 def test_two_year_plan_refuses_and_clips(serve: Serve, shared_data: Path):
     """A window wholly older than two years is 403; one that starts too early is silently clipped."""
     headers = {**HEADERS, "Authorization": "Bearer plan2y-1"}
-    with httpx.Client(base_url=serve(), headers=headers) as http:
+    with httpx.Client(base_url=serve(), headers=headers, timeout=30) as http:
         older = http.get("/polygon/v2/aggs/ticker/MSFT/range/1/day/2020-01-02/2022-06-01")
         assert_error(older, error(shared_data, "plan_timeframe"))
         body = aggregates(http, "MSFT", "2020-01-02", "2024-06-14")

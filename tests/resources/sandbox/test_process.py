@@ -27,7 +27,7 @@ def test_process_serves_and_stops():
     environment = {**os.environ, "MARKET_ASSETS_NOW": "2024-06-14T23:00:00Z"}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=10) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=30) as http:
             until = time.monotonic() + 30
             while True:
                 try:
@@ -51,7 +51,7 @@ def test_process_serves_and_stops():
 
 def test_ledger_counts_by_path_and_status(serve: Serve):
     """Equal questions are one line with their count; the sandbox's own routes are not in it."""
-    with httpx.Client(base_url=serve(), headers=HEADERS) as http:
+    with httpx.Client(base_url=serve(), headers=HEADERS, timeout=30) as http:
         aggregates(http, "AAPL", "2024-01-02", "2024-01-03")
         aggregates(http, "AAPL", "2024-01-02", "2024-01-03", limit=1)
         http.get("/yahoo/v8/finance/chart/ZZZZ?range=5d")
@@ -80,7 +80,7 @@ def test_equal_questions_get_equal_bytes(serve: Serve, market: SyntheticBackend)
 def test_first_and_second_answer_are_quick(serve: Serve):
     """A bound ten times above what is needed: it fails when an answer simulates the market per row or per request."""
     path = "/polygon/v2/aggs/ticker/T500/range/1/day/2019-06-15/2024-06-14"
-    with httpx.Client(base_url=serve(), headers=HEADERS) as http:
+    with httpx.Client(base_url=serve(), headers=HEADERS, timeout=30) as http:
         http.get("/polygon/v2/aggs/ticker/T501/range/1/day/2024-01-01/2024-06-14")  # calendar and market factor
         elapsed = []
         for _ in range(2):

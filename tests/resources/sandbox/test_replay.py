@@ -31,7 +31,7 @@ def backend(converted: tuple[Path, list[str]]) -> ReplayBackend:
 
 @pytest.fixture
 def http(serve: Serve, backend: ReplayBackend) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=serve(backend, now=SPRING), headers=HEADERS) as client:
+    with httpx.Client(base_url=serve(backend, now=SPRING), headers=HEADERS, timeout=30) as client:
         yield client
 
 
@@ -111,7 +111,7 @@ def test_yahoo_serves_the_main_record_elsewhere(http: httpx.Client):
 def test_record_ends_at_the_clock(serve: Serve, backend: ReplayBackend):
     """On 2014-06-06 nothing later is known: neither bars nor the 7-for-1 of the Monday after."""
     at = datetime(2014, 6, 6, 21, tzinfo=UTC)
-    with httpx.Client(base_url=serve(backend, now=at), headers=HEADERS) as http:
+    with httpx.Client(base_url=serve(backend, now=at), headers=HEADERS, timeout=30) as http:
         rows = aggregates(http, "AAPL", "2014-06-01", "2014-12-31", adjusted="true")["results"]
         assert (len(rows), rows[-1]["c"]) == (5, 645.57)
         splits = get(http, "/polygon/v3/reference/splits?ticker=AAPL")["results"]

@@ -163,11 +163,11 @@ def test_null_days_are_null_in_every_array(client: httpx.Client, market: Synthet
 def test_live_day_is_an_extra_last_row(serve: Serve, market: SyntheticBackend):
     """While the session trades, today is a last row stamped with the time of the request, not of the open."""
     at = datetime(2024, 6, 14, 15, 30, tzinfo=UTC)
-    with httpx.Client(base_url=serve(market, now=at), headers=BROWSER) as http:
+    with httpx.Client(base_url=serve(market, now=at), headers=BROWSER, timeout=30) as http:
         result = chart(http, "MSFT", day(2024, 6, 13), day(2024, 6, 15))
     assert result["timestamp"] == [int(datetime(2024, 6, 13, 13, 30, tzinfo=UTC).timestamp()), int(at.timestamp())]
     assert result["meta"]["regularMarketTime"] == int(at.timestamp())
-    with httpx.Client(base_url=serve(market, now=EVENING), headers=BROWSER) as http:
+    with httpx.Client(base_url=serve(market, now=EVENING), headers=BROWSER, timeout=30) as http:
         closed = chart(http, "MSFT", day(2024, 6, 13), day(2024, 6, 15))
     assert closed["timestamp"][-1] == int(datetime(2024, 6, 14, 13, 30, tzinfo=UTC).timestamp())
     assert result["indicators"]["quote"][0]["close"][-1] != closed["indicators"]["quote"][0]["close"][-1]

@@ -1,16 +1,17 @@
 """Processes that write and read one store as fast as they can; started by test_processes.py.
 
     python hammer.py write <store> <address> <seconds> <seed>    writes generations, never stops early
+    python hammer.py nurse <store> <address> 0 0                 forks writers that are there to be killed
     python hammer.py read  <store> <address> <seconds> <seed>    checks that every partition is one of them
 
-A generation `g` of a partition has `100 + 37 * g % 400` rows, all with `price == g`. A reader that
-sees two generations in one partition, or fewer rows than its generation has, has seen half of it.
+A generation `g` of a partition has `rows_of(g)` rows, all with `price == g`. A reader that sees two generations in one partition, or fewer rows than its generation has, has seen half of it.
 """
 
+import os
 import random
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +22,7 @@ from resources.stores.protocol import PartitionStore
 
 NIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 VENUES = [f"V{i}" for i in range(8)]
+LARGE = 1_000_000
 KEYS = [f"2026-03-02|{venue}" for venue in VENUES]
 
 
@@ -41,16 +43,17 @@ TABLE: Contract = Generations.contract()
 
 
 def rows_of(generation: int) -> int:
-    """How many rows that generation has."""
-    return 100 + 37 * generation % 400
+    """How many rows that generation has; from `LARGE` on many, so that a kill falls into the writing."""
+    return (100 + 37 * generation % 400) * (60 if generation >= LARGE else 1)
 
 
 def generation(venue: str, number: int) -> pl.DataFrame:
     """All rows of one generation of one partition."""
     count = rows_of(number)
-    stamps = [NIGHT + timedelta(seconds=i) for i in range(count)]
-    columns = {"venue": [venue] * count, "ts": stamps, "price": [float(number)] * count, "source": ["a"] * count}
-    return pl.DataFrame(columns, schema=TABLE.schema)
+    seconds = pl.int_range(count, eager=True) * 1_000_000 + int(NIGHT.timestamp()) * 1_000_000
+    return pl.select(venue=pl.repeat(venue, count), ts=seconds.cast(UTC_MICROS)).with_columns(
+        price=pl.lit(float(number)), source=pl.lit("a")
+    )
 
 
 def halves(frame: pl.DataFrame) -> list[str]:
@@ -74,13 +77,13 @@ def open_store(kind: str, address: str) -> PartitionStore:
     return PostgresStore(address, RetentionSettings(versions=3, versions_days=0))
 
 
-def write(store: PartitionStore, seconds: float, seed: int) -> int:
+def write(store: PartitionStore, seconds: float, seed: int, first: int = 0) -> int:
     """Write generations of random partitions until the time is up."""
     chance, count = random.Random(seed), 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         venue = chance.choice(VENUES)
-        store.write(TABLE, f"2026-03-02|{venue}", generation(venue, chance.randrange(1_000_000)))
+        store.write(TABLE, f"2026-03-02|{venue}", generation(venue, first + chance.randrange(LARGE)))
         count += 1
     return count
 
@@ -114,11 +117,27 @@ def query(store: PartitionStore, seconds: float, address: str) -> int:
     return count
 
 
+def nurse(kind: str, address: str) -> None:
+    """Fork a writer for each seed on standard input and say its process id.
+
+    Forking saves each writer the imports; it is safe here because this process never computes, so
+    Polars has no threads yet.
+    """
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            write(open_store(kind, address), 60.0, int(line), first=LARGE)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+        os.waitpid(child, 0)
+
+
 if __name__ == "__main__":
     what, kind, address, seconds, seed = sys.argv[1:6]
+    if what == "nurse":
+        nurse(kind, address)
+        sys.exit()
     target = open_store(kind, address)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
     done = {
         "write": lambda: write(target, float(seconds), int(seed)),
         "read": lambda: read(target, float(seconds), int(seed)),

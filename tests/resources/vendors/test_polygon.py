@@ -295,7 +295,7 @@ def test_prices_that_are_none_go_aside_with_their_place(host: Host, client: Poly
         (aggs(agg(MONDAY), agg(FRIDAY, c="12.5")), r"results\[1\].c must be a number, was '12.5'"),
         (aggs(agg(MONDAY), agg(FRIDAY, h=True)), r"results\[1\].h must be a number, was True"),
         (aggs({k: v for k, v in agg(MONDAY).items() if k != "o"}), r"results\[0\].o is missing"),
-        (aggs(agg(MONDAY, t="2021-01-04")), r"results\[0\].t must be a whole number"),
+        (aggs(agg(MONDAY, t="2021-01-04")), r"results\[0\].t must be in milliseconds since 1970, was '2021-01-04'"),
         (aggs(agg(MONDAY, t=10**17)), r"results\[0\].t must be in milliseconds"),
         (aggs(results="none"), "results must be a list, was 'none'"),
         (aggs(results=[agg(MONDAY), 7]), r"results\[1\] must be an object, was 7"),
