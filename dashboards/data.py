@@ -61,6 +61,7 @@ class PublishedData:
         self._lock = threading.Lock()
         self._manifests: dict[str, tuple[float, list[Manifest]]] = {}
         self._frames: OrderedDict[str, pl.DataFrame] = OrderedDict()
+        self._origin: str | None = None
 
     @functools.cached_property
     def store(self) -> PartitionStore:
@@ -69,8 +70,21 @@ class PublishedData:
 
     @property
     def demo(self) -> bool:
-        """Whether what is shown came from the sandbox."""
-        return self.settings.vendors == "sandbox"
+        """Whether what is shown came from the sandbox, or would if it were fetched now."""
+        if self._origin is None:
+            self._origin = self._stored_origin()
+        return self.settings.vendors == "sandbox" or self._origin == "sandbox"
+
+    def _stored_origin(self) -> str | None:
+        """A store holds rows of one origin only, so one row tells; None while nothing observed is stored."""
+        for contract in TABLES.values():
+            if "source" not in contract.columns:
+                continue
+            for manifest in self.manifests(contract.name):
+                if manifest.rows:
+                    rows = self.store.read(contract, [manifest.partition], columns=["source"])
+                    return "sandbox" if str(rows["source"][0]).endswith("-sandbox") else "live"
+        return None
 
     def manifests(self, name: str) -> list[Manifest]:
         """Every published partition of a table. Raises UnknownName."""

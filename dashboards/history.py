@@ -64,6 +64,17 @@ def weekly(sessions: pl.DataFrame, today: date, *, first: date | None, last: dat
     )
 
 
+def excluded_dates(excluded: pl.DataFrame, resume: pl.Expr, *, upto: date | None, weeks: bool) -> list[date]:
+    """The excluded sessions of one page: after the cursor (`resume`), up to the bar `upto` (None: to the end).
+
+    A session belongs to the page of its own date, or of its week.
+    """
+    day = pl.col("session_date")
+    placed = excluded.select(day.alias("excluded"), session_date=day.dt.truncate("1w") if weeks else day)
+    within = placed.filter(resume) if upto is None else placed.filter(resume, day <= upto)
+    return within["excluded"].to_list()
+
+
 def served(bars: pl.DataFrame) -> pl.DataFrame:
     """The columns of the answer, in its order."""
     return bars.select(

@@ -96,8 +96,8 @@ class PartitionFetch:
             frame = brought.frames[key]
             rejected = brought.quarantined.get(key, quarantine.empty())
             if rejected.height or self.store.manifest(quarantine, key) is not None:
-                self.store.write(quarantine, key, rejected, run_id=self.context.run_id)
-            stored[key] = self.store.write(self.contract, key, frame, run_id=self.context.run_id)
+                self.store.write(quarantine, key, rejected, run_id=self.context.run.run_id)
+            stored[key] = self.store.write(self.contract, key, frame, run_id=self.context.run.run_id)
             facts = {**brought.metadata.get(key, {}), "quarantined_rows": rejected.height}
             attach(self.context.get_step_execution_context(), self.context.asset_key, key, facts)
         self.log.succeeded(self.contract.name, unit.partitions, self._run_group)
@@ -105,7 +105,7 @@ class PartitionFetch:
 
     @property
     def _run_group(self) -> str:
-        return self.context.run.tags.get(ROOT_RUN_ID_TAG, self.context.run_id)
+        return self.context.run.tags.get(ROOT_RUN_ID_TAG, self.context.run.run_id)
 
     def _already(self, key: str) -> Written:
         manifest = self.store.manifest(self.contract, key)

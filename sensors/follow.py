@@ -235,7 +235,7 @@ def follow_sensor(*, default_status: dg.DefaultSensorStatus, interval_s: int = 1
 
     @dg.sensor(
         name="follow",
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=interval_s,
         default_status=default_status,
         description="Materialises what new data made stale, in dependency order, as ranges.",

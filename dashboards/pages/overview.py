@@ -95,7 +95,7 @@ def _ago(published: Any) -> str:
 def _tables(tables: list[TableFacts], checks: dict[str, list[CheckState]] | None) -> Component:
     columns = [
         ("table", "left"),
-        ("one row is", "left wide"),
+        ("one row is", "left wide aside"),
         ("partitions", "right"),
         ("rows", "right"),
         ("size", "right"),

@@ -12,6 +12,8 @@ from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
 from market_assets.core import clock
 
+_SHOWN_CHECKS = 40
+
 
 def _layout() -> Component:
     return html.Div(
@@ -195,8 +197,10 @@ def _runs(services: Services) -> Component:
             widgets.pill(check.severity.lower(), widgets.TONES.get(check.severity, "idle")),
             check.description or "",
         ]
-        for check in failed
+        for check in failed[:_SHOWN_CHECKS]
     ]
+    hidden = len(failed) - _SHOWN_CHECKS
+    more = [html.P(f"{hidden:,} more at /observability/alerts.", className="quiet")] if hidden > 0 else []
     check_columns = [
         ("asset", "left"),
         ("check", "left"),
@@ -206,7 +210,7 @@ def _runs(services: Services) -> Component:
     ]
     return html.Div(
         [
-            widgets.panel("Failed checks", widgets.table(check_columns, check_rows))
+            widgets.panel(f"Failed checks, {len(failed):,}", widgets.table(check_columns, check_rows), *more)
             if check_rows
             else widgets.panel("Failed checks", html.P("No check's latest evaluation failed.", className="quiet")),
             widgets.panel("Recent runs", widgets.table(run_columns, run_rows))

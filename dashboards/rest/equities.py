@@ -143,11 +143,12 @@ def historical(
         kept, excluded = bars.filter(ok), bars.filter(~ok)
         if weeks:
             kept = history.weekly(kept, (as_of or clock.now()).date(), first=span.start, last=span.end)
-        remaining, excluded = kept.filter(resume), excluded.filter(resume)
+        remaining = kept.filter(resume)
         shown = remaining.head(page.rows(app))
         more = shown.height < remaining.height
-        if more:
-            excluded = excluded.filter(pl.col("session_date") < remaining["session_date"][shown.height])
+        left_out = history.excluded_dates(
+            excluded, resume, upto=shown["session_date"][-1] if more else None, weeks=weeks
+        )
         return {
             "symbol": symbol,
             "timeframe": timeframe,
@@ -155,8 +156,8 @@ def historical(
             "end_date": span.end,
             "adjust": adjust,
             "count": shown.height,
-            "excluded_count": excluded.height,
-            "excluded_dates": excluded["session_date"].to_list(),
+            "excluded_count": len(left_out),
+            "excluded_dates": left_out,
             "next_cursor": cursor_of(shown, ["session_date"]) if more else None,
             "data": rows(history.served(shown)),
             "as_of": as_of,

@@ -119,7 +119,7 @@ def asset_checks(
                 check_name=check.name,
                 passed=verdict.passed,
                 severity=verdict.severity,
-                description=verdict.description or None,
+                description=None if verdict.passed else verdict.description or None,
                 metadata={name: _metadata(value) for name, value in verdict.evidence.items()},
             )
 

@@ -4,7 +4,8 @@
     python hammer.py nurse <store> <address> 0 0                 forks writers that are there to be killed
     python hammer.py read  <store> <address> <seconds> <seed>    checks that every partition is one of them
 
-A generation `g` of a partition has `rows_of(g)` rows, all with `price == g`. A reader that sees two generations in one partition, or fewer rows than its generation has, has seen half of it.
+A generation `g` of a partition has `rows_of(g)` rows, all with `price == g`. A reader that sees two
+generations in one partition, or fewer rows than its generation has, has seen half of it.
 """
 
 import os
@@ -81,7 +82,7 @@ def write(store: PartitionStore, seconds: float, seed: int, first: int = 0) -> i
     """Write generations of random partitions until the time is up."""
     chance, count = random.Random(seed), 0
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while count == 0 or time.monotonic() < end:
         venue = chance.choice(VENUES)
         store.write(TABLE, f"2026-03-02|{venue}", generation(venue, first + chance.randrange(LARGE)))
         count += 1
@@ -118,17 +119,20 @@ def query(store: PartitionStore, seconds: float, address: str) -> int:
 
 
 def nurse(kind: str, address: str) -> None:
-    """Fork a writer for each seed on standard input and say its process id.
+    """Fork a writer for each seed on standard input; say its process id after its first write.
 
     Forking saves each writer the imports; it is safe here because this process never computes, so
     Polars has no threads yet.
     """
+    open_store(kind, address)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            write(open_store(kind, address), 60.0, int(line), first=LARGE)
-        sys.stdout.write(f"{child}\n")
-        sys.stdout.flush()
+            store = open_store(kind, address)
+            write(store, 0.0, int(line), first=LARGE)
+            sys.stdout.write(f"{os.getpid()}\n")
+            sys.stdout.flush()
+            write(store, 60.0, int(line) + 1, first=LARGE)
         os.waitpid(child, 0)
 
 

@@ -1,0 +1,64 @@
+"""Laws of the stores on random frames: what goes in comes out, and both stores agree."""
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from market_assets.core.settings import RetentionSettings
+from resources.stores.lake import LakeStore
+from resources.stores.postgres import PostgresStore
+from tests.resources.stores.ticks import TICKS
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+KEY = "2026-03-02|XA"
+
+text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+row = st.fixed_dictionaries(
+    {
+        "venue": st.just("XA"),
+        "ts": st.integers(0, 86_399_999_999).map(lambda us: int(DAY.timestamp()) * 1_000_000 + us),
+        "price": st.floats(allow_nan=False, allow_infinity=False),
+        "size": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "count": st.none() | st.integers(-(2**31), 2**31 - 1),
+        "level": st.none() | st.integers(-128, 127),
+        "is_block": st.none() | st.booleans(),
+        "settles": st.none() | st.dates(date(1800, 1, 1), date(2200, 1, 1)),
+        "note": st.none() | text,
+        "tags": st.none() | st.lists(st.none() | text, max_size=3),
+        "source": text,
+        "ingested_at": st.just(DAY),
+    }
+)
+frames = st.lists(row, max_size=8, unique_by=lambda found: found["ts"]).map(
+    lambda rows: pl.DataFrame(rows, schema={**TICKS.schema, "ts": pl.Int64}).cast({"ts": TICKS.schema["ts"]})
+)
+
+
+@pytest.fixture
+def stores(home, postgres_url):
+    keep = RetentionSettings()
+    return LakeStore(home, keep), PostgresStore(postgres_url, keep)
+
+
+@pytest.mark.postgres
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(frames, frames)
+def test_both_stores_answer_alike(stores, first, second):
+    """Same rows back, same digest, same revision, and writing again changes nothing."""
+    first, second = (frame.with_columns(source=pl.lit("a")) for frame in (first, second))
+    outcomes = []
+    for store in stores:
+        store.write(TICKS, KEY, first)
+        outcomes.append(store.write(TICKS, KEY, second))
+        again = store.write(TICKS, KEY, second.sample(fraction=1, shuffle=True))
+        assert again.unchanged
+        assert_frame_equal(store.read(TICKS), second.sort("ts"), check_exact=True)
+    lake, postgres = outcomes
+    for name in ("unchanged", "new_rows", "revised_rows", "removed_rows", "revised_max_rel_diff"):
+        assert getattr(lake, name) == getattr(postgres, name)
+    for name in ("rows", "digest", "min_time", "max_time"):
+        assert getattr(lake.manifest, name) == getattr(postgres.manifest, name)
