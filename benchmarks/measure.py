@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 NOW = "2026-01-01T12:00:00Z"
 FIRST_YEAR, LAST_YEAR = 2021, 2025
 
+#: the `market-assets` command of this environment, as arguments of Python
+COMMAND = ("-c", "from market_assets.cli import main; main()")
+
 Number = float | int
 
 
@@ -163,10 +166,8 @@ def sandbox(home: Path) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = ["-m", "market_assets.cli", "sandbox", "--port", str(port)]
-    with serving(
-        command, environment(home, MARKET_ASSETS_NOW=NOW), f"{url}/_sandbox/health", home / "sandbox.log"
-    ):
+    env = environment(home, MARKET_ASSETS_NOW=NOW)
+    with serving([*COMMAND, "sandbox", "--port", str(port)], env, f"{url}/_sandbox/health", home / "sandbox.log"):
         yield url
 
 

@@ -7,6 +7,7 @@ the transforms' work; storing them is `partition_fetch`'s.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -28,6 +29,7 @@ _BARS: Contract = schemas.EquitiesDailyBars.contract()
 _ACTIONS: Contract = schemas.EquitiesCorporateActions.contract()
 #: how far ahead an announced ex date may lie
 _ANNOUNCED_AHEAD_DAYS = 365
+_NOTHING: Mapping[str, pl.DataFrame] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ class EquitiesFetch:
             for block in _blocks(sorted(wanted))
         ]
 
-    def bars(self, unit: Unit) -> FetchedPartitions:
-        """Bars of a unit's years. Raises a VendorError where no source answered in full."""
+    def bars(self, unit: Unit, updated: Mapping[str, pl.DataFrame] = _NOTHING) -> FetchedPartitions:
+        """Bars of a unit's years. Raises a VendorError where no source answered in full.
+
+        `updated` holds the rows of symbols whose year whole-market requests have completed already.
+        """
         symbol = unit.partitions[0].rsplit("|", 1)[0]
         years = [int(key.rsplit("|", 1)[1]) for key in unit.partitions]
         asked = self.instrument(symbol)
@@ -60,6 +65,8 @@ class EquitiesFetch:
         due = due_sessions(asked, start, end, self.as_of, self._delay)
         if not due:
             return self._cut(unit, [], _BARS.empty(), _BARS.quarantine().empty(), {"requests": 0})
+        if symbol in updated:
+            return self._cut(unit, due, updated[symbol], _BARS.quarantine().empty(), {"requests": 0, "grouped": True})
         brought, source, level = self.vendors.chain.daily_bars(asked, start, end, as_of=self.as_of)
         clean = bar_rules.clean(
             brought.frame,

@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import polars as pl
 
 from market_assets.core import calendars, partitions
-from market_assets.equities.partitions import EQUITY_SYMBOLS
-from market_assets.equities.schemas import EquitiesSymbols
+from market_assets.equities.partitions import EQUITY_SYMBOLS, SYMBOL_YEAR
+from market_assets.equities.schemas import EquitiesDailyBars, EquitiesSymbols
 from market_assets.settings import Settings
 from resources.stores import open_store
 
@@ -56,14 +57,14 @@ def equities_schedules(settings: Settings, *, default_status: dg.DefaultSchedule
         execution_timezone="UTC",
         target=_BARS,
         default_status=default_status,
-        description="Re-fetches the years of the trailing sessions of every symbol, for late corrections.",
+        description="Re-fetches the trailing sessions' years, and older years that a fallback source had to serve.",
     )
     def late_corrections(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         today = context.scheduled_execution_time.date()
         trailing = trailing_years(today, settings.equities.trailing_sessions)
         found = [_requests(context, settings, calendar, trailing, today) for calendar in ("XNYS", "always")]
         runs = [request for requests in found if isinstance(requests, list) for request in requests]
-        return runs or dg.SkipReason("no active symbols")
+        return [*runs, *_from_first_source(context, settings, trailing)] or dg.SkipReason("no active symbols")
 
     @dg.schedule(
         name="equities_reconcile",
@@ -92,6 +93,22 @@ def trailing_years(today: date, sessions: int) -> list[int]:
     """The years that the last `sessions` sessions before `today` fall into."""
     recent = calendars.sessions("XNYS", today - timedelta(days=2 * sessions + 10), today)[-sessions:]
     return sorted({day.year for day in recent} | {today.year})
+
+
+def _from_first_source(
+    context: dg.ScheduleEvaluationContext, settings: Settings, trailing: Sequence[int]
+) -> list[dg.RunRequest]:
+    """Runs for the partitions that a fallback source served, outside the years that run anyway."""
+    served = open_store(settings).read(
+        EquitiesDailyBars.contract(), columns=["symbol", "session_date"], where=pl.col("fallback_level") > 0
+    )
+    years = served.select("symbol", year=pl.col("session_date").dt.year()).unique()
+    keys = [f"{s}{partitions.SEPARATOR}{y}" for s, y in years.iter_rows() if y not in trailing]
+    order = partitions.dimension_keys(SYMBOL_YEAR, context.instance)
+    return [
+        dg.RunRequest(run_key=_key(context, f"first-source:{span[0]}:{span[1]}"), tags=partitions.range_tags(*span))
+        for span in partitions.ranges(keys, order)
+    ]
 
 
 def _requests(

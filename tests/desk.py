@@ -21,11 +21,11 @@ from market_assets.definitions import build_defs
 from market_assets.equities.partitions import EQUITY_SYMBOLS
 from market_assets.instance import materialize_range
 from market_assets.settings import Settings, settings
+from market_assets.tables import contract
 from resources.sandbox.app import create_app
 from resources.sandbox.backend import Backend
 from resources.stores import open_store
 from resources.stores.protocol import PartitionStore
-from market_assets.tables import contract
 
 #: a Friday evening: the session is closed and its bar is due
 FRIDAY = "2024-06-14T23:00:00Z"
@@ -98,9 +98,11 @@ class Desk:
     instance: dg.DagsterInstance
     monkeypatch: pytest.MonkeyPatch
     environment: dict[str, str] = field(default_factory=dict)
+    _defs: dg.Definitions | None = None
 
     def set(self, **variables: str | None) -> None:
         """Change environment variables; None removes one."""
+        self._defs = None
         for name, value in variables.items():
             if value is None:
                 self.monkeypatch.delenv(name, raising=False)
@@ -113,6 +115,7 @@ class Desk:
     def configure(self, **sections: Any) -> None:
         """Write `<home>/config.yaml`."""
         (self.home / "config.yaml").write_text(yaml.safe_dump(sections))
+        self._defs = None
         settings.cache_clear()
 
     def list_symbols(self, *lines: str | dict[str, Any], **equities: Any) -> None:
@@ -135,7 +138,8 @@ class Desk:
     @property
     def defs(self) -> dg.Definitions:
         """The graph over them."""
-        return build_defs(settings())
+        self._defs = self._defs or build_defs(settings())
+        return self._defs
 
     def materialize(self, *assets: str, keys: Sequence[str] | None = None, succeed: bool = True) -> Results:
         """Materialise partitions, one run per contiguous range."""
@@ -178,11 +182,11 @@ class Desk:
         files = sorted((self.home / "lake" / table).glob("*.parquet"))
         return {file.name: file.read_bytes() for file in files if not file.name.startswith("_")}
 
-    def read(self, table: str, **options: Any) -> pl.DataFrame:
+    def read(self, table: str, partition: str | None = None, **options: Any) -> pl.DataFrame:
         """Rows as a user reads them."""
         from market_assets import load_asset_value
 
-        frame: pl.DataFrame = load_asset_value(table, **options)
+        frame: pl.DataFrame = load_asset_value(table, partition, **options)
         return frame
 
     def _bars_definition(self) -> dg.PartitionsDefinition:

@@ -22,6 +22,14 @@ def now() -> datetime:
     return instant(stopped) if stopped else datetime.now(UTC)
 
 
+def wall() -> datetime:
+    """The real instant even where `MARKET_ASSETS_NOW` stops the clock: for windows that must pass.
+
+    A breaker that opened in a replay closes again after a real minute.
+    """
+    return _frozen.get() or datetime.now(UTC)
+
+
 def today() -> date:
     """The current UTC date."""
     return now().date()

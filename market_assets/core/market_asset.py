@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from market_assets.core.contracts import Contract, ContractViolation, Table
+from market_assets.core.contracts import UTC_MICROS, Contract, ContractViolation, Table
 
 # Range runs in one request series need a backfill policy, which 1.13 still marks beta.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -104,7 +104,7 @@ def column_schema(contract: Contract) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=name,
-                type=str(col.dtype),
+                type=_type_name(col.dtype),
                 description=col.description,
                 constraints=dg.TableColumnConstraints(
                     nullable=col.nullable,
@@ -120,6 +120,10 @@ def column_schema(contract: Contract) -> dg.TableSchema:
             for name, col in contract.columns.items()
         ]
     )
+
+
+def _type_name(dtype: object) -> str:
+    return "Timestamp(UTC)" if dtype == UTC_MICROS else str(dtype)
 
 
 def column_lineage(lineage: Mapping[str, Sequence[str]]) -> dg.TableColumnLineage:

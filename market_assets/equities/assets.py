@@ -19,6 +19,7 @@ from market_assets.equities.universe import read_overrides
 from market_assets.settings import settings
 from resources.equities_evidence import Evidence, fetches
 from resources.equities_fetch import EquitiesFetch
+from resources.equities_grouped import grouped_update
 from resources.fetch_log import FetchLog
 from resources.partition_fetch import PartitionFetch, Unit
 from resources.stores.protocol import PartitionStore, Stored
@@ -45,7 +46,9 @@ def equities_daily_bars(
 ) -> Stored:
     asked = EquitiesFetch(settings(), vendors, equities_symbols, clock.now())
     fetching = _fetching(context, store, schemas.EquitiesDailyBars)
-    return fetching.run(asked.units(context.partition_keys), asked.bars)
+    units = asked.units(context.partition_keys)
+    updated = grouped_update(asked, units, store)
+    return fetching.run(units, lambda unit: asked.bars(unit, updated))
 
 
 @market_asset(

@@ -16,6 +16,10 @@ _ETFS = "SPY QQQ IWM DIA VTI VOO EFA EEM AGG TLT LQD HYG GLD SLV USO XLF XLK XLE
 _CRYPTO = "BTC ETH SOL XRP ADA DOGE AVAX DOT LINK LTC BCH UNI ATOM XLM ALGO ETC FIL NEAR AAVE APT"
 
 
+#: Yahoo numbers coins whose ticker another coin took first
+_YAHOO_COINS = {"UNI-USD": "UNI7083-USD", "APT-USD": "APT21794-USD"}
+
+
 class SymbolSettings(Section):
     """One line of the universe. Vendor ids that are not given follow the mapping rules of the class."""
 
@@ -32,7 +36,10 @@ class SymbolSettings(Section):
 def _default_universe() -> tuple[SymbolSettings, ...]:
     listed = [("stock", s) for s in _STOCKS.split()] + [("etf", s) for s in _ETFS.split()]
     coins = [("crypto", f"{coin}-USD") for coin in _CRYPTO.split()]
-    return tuple(SymbolSettings(symbol=s, asset_class=c) for c, s in listed + coins)  # type: ignore[arg-type]
+    return tuple(
+        SymbolSettings(symbol=symbol, asset_class=kind, yahoo_id=_YAHOO_COINS.get(symbol))  # type: ignore[arg-type]
+        for kind, symbol in listed + coins
+    )
 
 
 class ScoreSettings(Section):

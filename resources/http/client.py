@@ -86,7 +86,7 @@ class Metered:
             raise
         finally:
             latency_ms = (time.perf_counter() - began) * 1000
-            self.state.record_call(self.vendor, outcome, self.timing.now(), latency_ms)
+            self.state.record_call(self.vendor, outcome, self.timing.wall(), latency_ms)
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,13 @@ class Guarded:
             probe = self.breaker.admit()
         except VendorError as held:
             outcome = "blocked" if held.counts else held.outcome
-            self.state.record_call(self.breaker.source, outcome, self.timing.now())
+            self.state.record_call(self.breaker.source, outcome, self.timing.wall())
             raise held.located(request.endpoint, request.context) from None
         try:
             reply = self.below.send(replace(request, attempts=1) if probe else request)
         except VendorError as failed:
             if isinstance(failed, BudgetExhausted):
-                self.state.record_call(self.breaker.source, failed.outcome, self.timing.now())
+                self.state.record_call(self.breaker.source, failed.outcome, self.timing.wall())
             (self.breaker.failed if failed.counts else self.breaker.released)(probe)
             raise failed.located(request.endpoint, request.context) from None
         except BaseException:
@@ -146,10 +146,10 @@ class VendorClient:
         if self._key:
             redact.remember(self._key)
         self.budget = Budget.of(
-            vendor, fingerprint(vendor, self._key), rates, state, wait_s=fetch.budget_wait_s, now=self.timing.now
+            vendor, fingerprint(vendor, self._key), rates, state, wait_s=fetch.budget_wait_s, now=self.timing.wall
         )
         self.breaker = Breaker(
-            vendor, state, fetch.breaker_failures, fetch.breaker_open_s, fetch.breaker_successes, now=self.timing.now
+            vendor, state, fetch.breaker_failures, fetch.breaker_open_s, fetch.breaker_successes, now=self.timing.wall
         )
         self._wire = Wire(vendor, self.base_url, self.timing)
         read = Reading(Recorded(self._wire, vendor, raw))

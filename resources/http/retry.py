@@ -67,7 +67,7 @@ class Retried:
         too_long = pause > self.fetch.max_wait_s or self.timing.monotonic() + pause >= ends
         if last or too_long:
             if asked:
-                failed.retry_at = datetime.fromtimestamp(self.timing.now().timestamp() + asked, UTC)
+                failed.retry_at = datetime.fromtimestamp(self.timing.wall().timestamp() + asked, UTC)
                 self.breaker.block(failed.retry_at)
             raise failed
         log.info("%s (request %d of %d); next in %.1f s", failed, attempt, request.attempts, pause)

@@ -60,3 +60,7 @@ class Timing:
     sleep: Callable[[float], None] = time.sleep
     #: factor on each back-off wait
     jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2)
+
+    def wall(self) -> datetime:
+        """The instant that breakers, budgets and statistics go by: it passes in a replay too."""
+        return clock.wall() if self.now is clock.now else self.now()

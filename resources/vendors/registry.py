@@ -65,7 +65,7 @@ class Vendors:
         """The chain of `equities.sources`, in their order."""
         sources = [self.source(name) for name in self.settings.equities.sources]
         timing = self._timing or Timing()
-        return Chain(sources, VendorState.of(self.settings.home), timing.now)
+        return Chain(sources, VendorState.of(self.settings.home), timing.wall)
 
     def actions(self, instrument: Instrument) -> FetchedActions:
         """Splits and dividends from the first source of the chain that answers."""

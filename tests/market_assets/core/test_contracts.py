@@ -102,5 +102,7 @@ def test_an_unknown_table_names_the_near_ones() -> None:
 def test_every_column_is_described_and_every_table_opens_with_its_row(name: str) -> None:
     """The catalogue has no blank: the first sentence says what one row is."""
     declared = TABLES[name]
-    assert declared.title.startswith("One ") or declared.title.startswith("All ") or declared.title.startswith("Technical")
+    assert (
+        declared.title.startswith("One ") or declared.title.startswith("All ") or declared.title.startswith("Technical")
+    )
     assert all(col.description for col in declared.columns.values())
