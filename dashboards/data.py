@@ -4,6 +4,7 @@ Nothing here knows HTTP or plotly. Frames that several readers of one refresh as
 long as the versions they were read from are the published ones.
 """
 
+import contextlib
 import functools
 import hashlib
 import threading
@@ -27,6 +28,7 @@ from market_assets.tables import TABLES
 from market_assets.tables import contract as contract_of
 from market_assets.values import load_asset_value
 from resources.stores import open_store
+from resources.stores.errors import StoreError
 from resources.stores.protocol import Manifest, PartitionStore
 
 SCORED = "equities_scored_bars"
@@ -70,9 +72,13 @@ class PublishedData:
 
     @property
     def demo(self) -> bool:
-        """Whether what is shown came from the sandbox, or would if it were fetched now."""
+        """Whether what is shown came from the sandbox, or would if it were fetched now.
+
+        A store that does not answer tells nothing; then the settings alone decide.
+        """
         if self._origin is None:
-            self._origin = self._stored_origin()
+            with contextlib.suppress(StoreError):
+                self._origin = self._stored_origin()
         return self.settings.vendors == "sandbox" or self._origin == "sandbox"
 
     def _stored_origin(self) -> str | None:

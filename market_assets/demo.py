@@ -123,7 +123,7 @@ class Demo:
         import dagster as dg
 
         from market_assets.definitions import build_defs
-        from market_assets.equities.partitions import EQUITY_SYMBOLS
+        from market_assets.equities.partitions import SYMBOLS_NAME
         from market_assets.equities.universe import active_symbols, add_symbol, with_listing
         from market_assets.instance import materialize_range, prepare
         from resources.stores import open_store
@@ -140,7 +140,7 @@ class Demo:
             symbols = active_symbols(store, found.equities)
             this_year = time.gmtime().tm_year
             years = [str(y) for y in range(this_year - found.equities.backfill_years + 1, this_year + 1)]
-            instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, symbols)
+            instance.add_dynamic_partitions(SYMBOLS_NAME, symbols)
             symbol_years = [f"{symbol}|{year}" for symbol in symbols for year in years]
             for assets, keys in (
                 (["equities_symbols"], None),

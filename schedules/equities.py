@@ -13,7 +13,7 @@ import dagster as dg
 import polars as pl
 
 from market_assets.core import calendars, partitions
-from market_assets.equities.partitions import EQUITY_SYMBOLS, SYMBOL_YEAR
+from market_assets.equities.partitions import SYMBOL_YEAR, SYMBOLS_NAME
 from market_assets.equities.schemas import EquitiesDailyBars, EquitiesSymbols
 from market_assets.settings import Settings
 from resources.stores import open_store
@@ -115,7 +115,7 @@ def _requests(
     context: dg.ScheduleEvaluationContext, settings: Settings, calendar: str, years: Sequence[int], day: date
 ) -> list[dg.RunRequest] | dg.SkipReason:
     listed = open_store(settings).read(EquitiesSymbols.contract(), columns=["symbol", "calendar", "active"])
-    known = list(context.instance.get_dynamic_partitions(EQUITY_SYMBOLS.name))
+    known = list(context.instance.get_dynamic_partitions(SYMBOLS_NAME))
     active = set(listed.filter("active", calendar=calendar)["symbol"]) & set(known)
     if not active:
         return dg.SkipReason(f"no active symbols of calendar {calendar}; add one with `market-assets symbols add`")

@@ -11,6 +11,7 @@ business of schedules and backfills.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
@@ -45,7 +46,7 @@ class Cursor:
 class Follower:
     """One tick over an asset graph."""
 
-    def __init__(self, graph: BaseAssetGraph, instance: dg.DagsterInstance, cursor: Cursor) -> None:
+    def __init__(self, graph: BaseAssetGraph[Any], instance: dg.DagsterInstance, cursor: Cursor) -> None:
         self.graph = graph
         self.instance = instance
         self.cursor = cursor

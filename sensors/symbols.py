@@ -6,7 +6,7 @@ import json
 import dagster as dg
 
 from market_assets.core import clock, partitions
-from market_assets.equities.partitions import EQUITY_SYMBOLS
+from market_assets.equities.partitions import SYMBOLS_NAME
 from market_assets.equities.schemas import EquitiesSymbols
 from market_assets.equities.universe import read_overrides
 from market_assets.settings import Settings
@@ -35,11 +35,11 @@ def symbols_sensor(settings: Settings, *, default_status: dg.DefaultSensorStatus
         if fingerprint != context.cursor:
             requests.append(dg.RunRequest(run_key=f"symbols:{fingerprint}", asset_selection=[_SYMBOLS_ASSET]))
         listed = store.read(EquitiesSymbols.contract(), columns=["symbol", "active"])
-        existing = set(context.instance.get_dynamic_partitions(EQUITY_SYMBOLS.name))
+        existing = set(context.instance.get_dynamic_partitions(SYMBOLS_NAME))
         active = listed.filter("active")["symbol"].unique(maintain_order=True)
         new = [symbol for symbol in active if symbol not in existing]
         if new:
-            context.instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, new)
+            context.instance.add_dynamic_partitions(SYMBOLS_NAME, new)
             requests += backfill(context.instance, new, settings.equities.backfill_years, settings.equities.start_year)
         if not requests:
             return dg.SkipReason(f"{listed.height} symbols known, none of them new")
@@ -52,7 +52,7 @@ def backfill(instance: dg.DagsterInstance, symbols: list[str], n_years: int, sta
     """Range runs over the last `n_years` of these symbols, and of no other."""
     this_year = clock.today().year
     first = max(start_year, this_year - n_years + 1)
-    order = [list(instance.get_dynamic_partitions(EQUITY_SYMBOLS.name)), [str(y) for y in range(first, this_year + 1)]]
+    order = [list(instance.get_dynamic_partitions(SYMBOLS_NAME)), [str(y) for y in range(first, this_year + 1)]]
     keys = [f"{symbol}{partitions.SEPARATOR}{year}" for symbol in symbols for year in order[1]]
     return [
         dg.RunRequest(

@@ -42,14 +42,13 @@ def page_of(path: str) -> Page | None:
 
 def build(app: Dash, services: Services) -> None:
     """Give the app its layout and every page's callbacks."""
-    app.layout = _layout(services)
+    app.layout = _layout()
     _register(app, services)
     for page in PAGES:
         page.register(app, services)
 
 
-def _layout(services: Services) -> Component:
-    badge = html.Span("demo data", className="badge-demo", title="Served by the sandbox, not by a vendor")
+def _layout() -> Component:
     return html.Div(
         [
             dcc.Location(id="url", refresh=False),
@@ -65,7 +64,13 @@ def _layout(services: Services) -> Component:
                     dcc.Link("market-assets", href="/", className="brand"),
                     html.Nav(id="nav"),
                     html.Div(className="spacer"),
-                    *([badge] if services.data.demo else []),
+                    html.Span(
+                        "demo data",
+                        id="demo-badge",
+                        className="badge-demo",
+                        hidden=True,
+                        title="Served by the sandbox, not by a vendor",
+                    ),
                     html.Div(id="refreshed", className="refreshed"),
                     html.A("API", href="/docs", className="header-link"),
                     html.Button(id="theme-toggle", className="theme-toggle", title="Light or dark"),
@@ -97,6 +102,7 @@ def _register(app: Dash, services: Services) -> None:
     @app.callback(
         Output("refresh", "data"),
         Output("version", "data"),
+        Output("demo-badge", "hidden"),
         Input("tick", "n_intervals"),
         State("version", "data"),
     )
@@ -105,8 +111,8 @@ def _register(app: Dash, services: Services) -> None:
         try:
             now = services.data.version(TABLES)
         except MarketAssetsError as failure:
-            return {"tick": ticks or 0, "error": str(failure)}, no_update
-        return {"tick": ticks or 0, "error": None}, now if now != version else no_update
+            return {"tick": ticks or 0, "error": str(failure)}, no_update, no_update
+        return {"tick": ticks or 0, "error": None}, now if now != version else no_update, not services.data.demo
 
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("shell", "theme"), Output("theme", "data"), Input("theme-toggle", "n_clicks")

@@ -48,7 +48,7 @@ def add(
     if symbol in known and known[symbol].active:
         typer.echo(f"{symbol} is in the universe already")
         return
-    line = SymbolSettings(symbol=symbol, asset_class=asset_class, polygon_id=polygon_id, yahoo_id=yahoo_id)  # type: ignore[arg-type]
+    line = SymbolSettings(symbol=symbol, asset_class=asset_class, polygon_id=polygon_id, yahoo_id=yahoo_id)
     listed, name = with_listing(found, line)
     if valid_from:
         listed = listed.model_copy(update={"valid_from": instant(valid_from).date()})

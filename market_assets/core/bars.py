@@ -1,5 +1,7 @@
 """The contract every bar-shaped table extends."""
 
+from typing import ClassVar
+
 import polars as pl
 
 from market_assets.core.contracts import UTC_MICROS, Table, column
@@ -10,7 +12,7 @@ TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w")
 class Bar(Table):
     """One closed bar of one symbol from one source."""
 
-    key = ("symbol", "timeframe", "ts")
+    key: ClassVar[tuple[str, ...]] = ("symbol", "timeframe", "ts")
 
     symbol = column(pl.String, "House symbol")
     timeframe = column(pl.String, "Length of the bar", isin=TIMEFRAMES)

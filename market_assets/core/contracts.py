@@ -133,7 +133,7 @@ class Contract:
         parts = keyed.partition_by("__partition", as_dict=True, include_key=False, maintain_order=True)
         return {str(key[0]): part for key, part in parts.items()}
 
-    def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def validate(self, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         """Return the conformed frame, or raise ContractViolation with the first offending values.
 
         Checks types, nulls, ranges, that floats are finite and that the key is unique.

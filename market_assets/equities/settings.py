@@ -9,7 +9,8 @@ from market_assets.core.settings import Section
 
 AssetClass = Literal["stock", "etf", "index", "crypto"]
 CALENDAR_OF: dict[str, str] = {"stock": "XNYS", "etf": "XNYS", "index": "XNYS", "crypto": "always"}
-SOURCES = ("polygon", "yahoo")
+Source = Literal["polygon", "yahoo"]
+SOURCES: tuple[Source, ...] = ("polygon", "yahoo")
 
 _STOCKS = "AAPL MSFT GOOGL AMZN NVDA META TSLA BRK.B JPM V JNJ WMT PG MA UNH HD DIS BAC XOM KO"
 _ETFS = "SPY QQQ IWM DIA VTI VOO EFA EEM AGG TLT LQD HYG GLD SLV USO XLF XLK XLE XLV VNQ"
@@ -37,7 +38,7 @@ def _default_universe() -> tuple[SymbolSettings, ...]:
     listed = [("stock", s) for s in _STOCKS.split()] + [("etf", s) for s in _ETFS.split()]
     coins = [("crypto", f"{coin}-USD") for coin in _CRYPTO.split()]
     return tuple(
-        SymbolSettings(symbol=symbol, asset_class=kind, yahoo_id=_YAHOO_COINS.get(symbol))  # type: ignore[arg-type]
+        SymbolSettings(symbol=symbol, asset_class=kind, yahoo_id=_YAHOO_COINS.get(symbol))
         for kind, symbol in listed + coins
     )
 
@@ -54,7 +55,7 @@ class ScoreSettings(Section):
 class ReconcileSettings(Section):
     """Which source checks the first one, and how far they may differ."""
 
-    source: Literal["polygon", "yahoo"] = "yahoo"
+    source: Source = "yahoo"
     ok_ratio: float = Field(0.002, gt=0)
     fail_ratio: float = Field(0.01, gt=0)
     trailing_sessions: int = Field(30, ge=1)
@@ -66,7 +67,7 @@ class EquitiesSettings(Section):
     start_year: int = Field(2015, ge=1990, le=2100)
     backfill_years: int = Field(5, ge=1)
     universe: tuple[SymbolSettings, ...] = Field(default_factory=_default_universe)
-    sources: tuple[Literal["polygon", "yahoo"], ...] = SOURCES
+    sources: tuple[Source, ...] = SOURCES
     vendor_delay_min: int = Field(120, ge=0)
     min_quality: float = Field(0.85, ge=0, le=1)
     trailing_sessions: int = Field(30, ge=1, description="Sessions re-fetched for late corrections")

@@ -62,8 +62,8 @@ def test_a_ratio_is_said_as_people_say_it(ratio: float, said: str):
 def test_a_second_source_adds_its_panel():
     """Without a comparison there is no panel; with one the difference is in basis points."""
     assert "difference" not in traces(figure(scored("AAPL", DAYS, CLOSES)))
-    rows = [{"symbol": "AAPL", "session_date": DAYS[0], "source_a": "polygon", "source_b": "yahoo", "rel_diff": 0.0119284,
-             "status": "fail"}]  # fmt: skip
+    row = {"symbol": "AAPL", "session_date": DAYS[0], "source_a": "polygon", "source_b": "yahoo", "status": "fail"}
+    rows = [{**row, "rel_diff": 0.0119284}]
     compared = pl.DataFrame(rows, schema=EMPTY["reconciliation"].schema)
     drawn = traces(figure(scored("AAPL", DAYS, CLOSES), reconciliation=compared))
     assert list(drawn["difference"].y) == pytest.approx([119.284])

@@ -37,7 +37,7 @@ def _whole(context: dg.AssetCheckExecutionContext, table: type[Table]) -> pl.Dat
     return _store(context).read(table.contract())
 
 
-def _years(context: dg.AssetCheckExecutionContext) -> dict[str, date]:
+def _years(context: dg.AssetCheckExecutionContext) -> dict[str, Any]:
     own = _own(context)
     return {"start": date(int(own[0]), 1, 1), "end": date(int(own[-1]), 12, 31)} if own else {}
 
@@ -61,7 +61,7 @@ def _bars_with_previous_year(context: dg.AssetCheckExecutionContext) -> pl.DataF
     own = _own(context) or []
     symbols = sorted({key.split("|")[0] for key in own})
     years = [int(key.split("|")[1]) for key in own]
-    bounds = {"start": date(min(years) - 2, 1, 1), "end": date(max(years), 12, 31)} if own else {}
+    bounds: dict[str, Any] = {"start": date(min(years) - 2, 1, 1), "end": date(max(years), 12, 31)} if own else {}
     where = {"symbol": symbols} if own else None
     return _store(context).read(schemas.EquitiesDailyBars.contract(), where=where, **bounds)
 
