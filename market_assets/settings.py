@@ -6,6 +6,7 @@ Secrets come from the environment alone.
 """
 
 import functools
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,11 @@ class Settings(BaseSettings):
             return f"{self.sandbox_url}/{vendor}"
         section: PolygonSettings | YahooSettings = getattr(self, vendor)
         return section.base_url
+
+    def config_hash(self) -> str:
+        """Fingerprint of what computed values depend on: sources, thresholds, windows; no address, no secret."""
+        parts = (self.equities, self.quality, self.gaps, self.stats)
+        return hashlib.sha256("".join(part.model_dump_json() for part in parts).encode()).hexdigest()[:16]
 
     def source_name(self, vendor: str) -> str:
         """The `source` of rows fetched now: marked where they come from the sandbox."""

@@ -29,8 +29,10 @@ _PREVIEW_COLUMNS = 12
 class PartitionStoreIOManager(dg.IOManager):
     """Frames in and out of a partition store; the table is the last part of the asset key."""
 
-    def __init__(self, store: PartitionStore) -> None:
+    def __init__(self, store: PartitionStore, facts: Mapping[str, str] | None = None) -> None:
         self.store = store
+        #: put on every event besides the numbers of its partition
+        self.facts = dict(facts or {})
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | Stored) -> None:
         """Split by the run's partitions, and write each of them, empty ones included.
@@ -49,7 +51,12 @@ class PartitionStoreIOManager(dg.IOManager):
                 name: self.store.write(contract, name, frames[name], run_id=context.run_id) for name in partitions
             }
         for name in partitions:
-            _attach(context, contract, name, {**numbers(contract, written[name]), "preview": _preview(frames[name])})
+            _attach(
+                context,
+                contract,
+                name,
+                {**self.facts, **numbers(contract, written[name]), "preview": _preview(frames[name])},
+            )
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
         """The rows of every partition the input maps to, sorted by the key; typed and empty without any.
@@ -81,7 +88,7 @@ class PostgresIOManager(PartitionStoreIOManager):
 
 def io_manager_for(settings: Settings) -> PartitionStoreIOManager:
     """The IO manager over the store that the settings name."""
-    return PartitionStoreIOManager(open_store(settings))
+    return PartitionStoreIOManager(open_store(settings), {"config_hash": settings.config_hash()})
 
 
 def _split(contract: Contract, partitions: list[str], rows: pl.DataFrame) -> dict[str, pl.DataFrame]:

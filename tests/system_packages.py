@@ -20,10 +20,9 @@ def main() -> None:
         installed = subprocess.run([apt, "install", "--quiet=2", "--yes", "chromium", "fonts-dejavu-core"], check=False)
         if installed.returncode == 0 and shutil.which("chromium"):
             return
-    print(
+    sys.stderr.write(
         "chromium is not installed and could not be; the browser tests will be skipped. "
-        "Install it with your system's packages (Debian: apt-get install chromium).",
-        file=sys.stderr,
+        "Install it with your system's packages (Debian: apt-get install chromium).\n"
     )
 
 

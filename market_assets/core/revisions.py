@@ -23,14 +23,15 @@ def compare(old: pl.DataFrame, new: pl.DataFrame, key: Sequence[str], columns: S
     Both frames have unique, non-null keys. Columns that one of them lacks are not compared, so a
     newly declared column does not make every row a revised one.
     """
-    shared = [name for name in columns if name not in key and old.schema.get(name) == new.schema.get(name)]
+    before, after = old.schema, new.schema
+    shared = [name for name in columns if name not in key and name in before and before[name] == after.get(name)]
     both = new.select([*key, *shared]).join(old.select([*key, *shared]), on=list(key), suffix="__old")
     revised = both.filter(_differs(shared))
     return Revision(
         new_rows=new.height - both.height,
         revised_rows=revised.height,
         removed_rows=old.height - both.height,
-        max_rel_diff=_max_rel_diff(revised, [name for name in shared if new.schema[name] == pl.Float64]),
+        max_rel_diff=_max_rel_diff(revised, [name for name in shared if after[name] == pl.Float64]),
     )
 
 

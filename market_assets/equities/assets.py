@@ -48,6 +48,7 @@ def equities_daily_bars(
     fetching = _fetching(context, store, schemas.EquitiesDailyBars)
     units = asked.units(context.partition_keys)
     updated = grouped_update(asked, units, store)
+    vendors.prune_raw()
     return fetching.run(units, lambda unit: asked.bars(unit, updated))
 
 

@@ -59,8 +59,8 @@ def test_never_started_daemons_are_not_running(configured: Settings, store: Part
     assert report(configured)["scheduler_running"] is False
 
 
-def test_all_well_is_healthy(configured: Settings, client: TestClient, store: PartitionStore):
-    """The overall word is that of the worst component; only unhealthy outranks degraded."""
+def test_the_overall_word_is_the_worst_component():
+    """Unknown counts as degraded, what is not configured does not count, and unhealthy outranks all."""
     assert worst(["healthy", "not_configured", "idle"]) == "healthy"
     assert worst(["healthy", "unknown"]) == "degraded"
     assert worst(["degraded", "unhealthy", "healthy"]) == "unhealthy"

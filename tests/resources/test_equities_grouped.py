@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import uvicorn
+
 from market_assets.core import calendars, clock
 from market_assets.equities.schemas import EquitiesDailyBars
 from market_assets.equities.settings import EquitiesSettings

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import polars as pl
 import pytest
+
 from market_assets.equities.partitions import EQUITY_SYMBOLS
 from market_assets.equities.schemas import EquitiesSymbols
 from market_assets.equities.settings import SymbolSettings

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 import pytest
+
 from market_assets.core import partitions
 from market_assets.core.contracts import Table, column
 from sensors import follow
@@ -31,7 +32,9 @@ class Outcome(dg.IOManager):
         return 0
 
 
-def _asset(name: str, definition: dg.PartitionsDefinition | None, **ins: dg.PartitionMapping | None) -> dg.AssetsDefinition:
+def _asset(
+    name: str, definition: dg.PartitionsDefinition | None, **ins: dg.PartitionMapping | None
+) -> dg.AssetsDefinition:
     policy = dg.BackfillPolicy.single_run() if definition else None
     deps = [dg.AssetDep(up, partition_mapping=mapping) for up, mapping in ins.items()]
 

@@ -4,6 +4,7 @@ from datetime import date
 
 import polars as pl
 import pytest
+
 from market_assets.core.contracts import ContractViolation, Table, column
 from market_assets.core.errors import UnknownName
 from market_assets.tables import TABLES, contract

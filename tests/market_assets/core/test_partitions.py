@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from market_assets.core.partitions import ranges, split_key
 
 YEARS = [str(year) for year in range(2015, 2027)]
