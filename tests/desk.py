@@ -122,7 +122,7 @@ class Desk:
         """The universe, stored and with partitions; a bare name is a stock."""
         universe = [{"symbol": line} if isinstance(line, str) else line for line in lines]
         self.configure(equities={"universe": universe, **equities})
-        self.instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, [line["symbol"] for line in universe])
+        self.instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, [str(line["symbol"]) for line in universe])
         self.materialize("equities_symbols")
 
     @property
@@ -221,7 +221,7 @@ def told(results: Results, asset: str) -> dict[str, dict[str, Any]]:
         str(event.partition): {name: value.value for name, value in event.materialization.metadata.items()}
         for result in results
         for event in result.get_asset_materialization_events()
-        if event.asset_key.to_user_string() == asset
+        if event.asset_key and event.asset_key.to_user_string() == asset
     }
 
 
@@ -231,7 +231,7 @@ def verdicts(results: Results, asset: str) -> dict[str, dg.AssetCheckEvaluation]
         check.check_name: check
         for result in results
         for check in result.get_asset_check_evaluations()
-        if check.asset_key.to_user_string() == asset
+        if check.asset_key and check.asset_key.to_user_string() == asset
     }
 
 
