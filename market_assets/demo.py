@@ -5,6 +5,7 @@ this one, range by range, because that needs no queue. Whatever was started is s
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -88,7 +89,7 @@ class Demo:
             self._await("app", "/api/health")
             self._await("dagster", "/server_info")
             self._print(rows)
-            well = self._verdict(rows, runs_ok=well)
+            well = self._verdict(rows, runs_ok=well) and self._healthy()
             if not once:
                 self.console.print("Serving. Ctrl-C stops everything this demo started.")
                 with contextlib.suppress(KeyboardInterrupt):
@@ -183,6 +184,22 @@ class Demo:
             logs = self.home / "logs"
             self.console.print(f"[red]not well:[/red] runs succeeded: {runs_ok}, failed ERROR checks: {failed}; {logs}")
         return runs_ok and not failed
+
+    def _healthy(self) -> bool:
+        """Whether the app says that all is well; the daemon's first heartbeats take some seconds."""
+        deadline = time.monotonic() + _START_S
+        status = "unknown"
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['app']}/health", timeout=5) as answer:
+                    status = str(json.load(answer)["status"])
+            except urllib.error.HTTPError as unhealthy:
+                status = str(json.load(unhealthy)["status"])
+            if status == "healthy":
+                return True
+            time.sleep(1)
+        self.console.print(f"[red]not well:[/red] /health says {status}")
+        return False
 
     def _progress(self) -> Progress:
         return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=self.console)

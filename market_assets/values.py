@@ -132,12 +132,18 @@ def _asked(name: str, partition: str | Sequence[str] | None, adjust: Adjustment 
     store = _store()
     wanted = [partition] if isinstance(partition, str) else partition
     partitions = None if wanted is None else list(wanted)
-    for key in partitions or []:
-        if store.manifest(contract, key) is None:
-            known = store.partitions(contract)
-            if known:
-                raise UnknownName(f"partition of {name}", key, known)
+    if partitions is not None:
+        _check_partitions(contract, store, partitions)
     return _Asked(contract, store, partitions, mode)
+
+
+def _check_partitions(contract: "Contract", store: "PartitionStore", asked: list[str]) -> None:
+    if len(asked) == 1 and store.manifest(contract, asked[0]) is not None:
+        return
+    known = store.partitions(contract)
+    unknown = [key for key in asked if key not in set(known)] if known else []
+    if unknown:
+        raise UnknownName(f"partition of {contract.name}", unknown[0], known)
 
 
 def _explain_nothing(asked: _Asked) -> None:

@@ -48,7 +48,7 @@ class EquitiesFetch:
             symbol, year = key.rsplit("|", 1)
             years.setdefault(symbol, []).append(int(year))
         return [
-            Unit(f"{symbol} {block[0]}-{block[-1]}", tuple(f"{symbol}|{year}" for year in block))
+            Unit(f"{symbol} {_span(block)}", tuple(f"{symbol}|{year}" for year in block))
             for symbol, wanted in sorted(years.items())
             for block in _blocks(sorted(wanted))
         ]
@@ -172,6 +172,10 @@ class EquitiesFetch:
                 "complete": date(year, 12, 31) < self.as_of.date(),
             }
         return FetchedPartitions(frames, quarantined, metadata)
+
+
+def _span(years: Sequence[int]) -> str:
+    return f"{years[0]}-{years[-1]}" if len(years) > 1 else str(years[0])
 
 
 def _blocks(years: Sequence[int]) -> list[list[int]]:

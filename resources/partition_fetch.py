@@ -16,7 +16,7 @@ from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import MarketAssetsError
 from resources.fetch_log import FetchLog
-from resources.http.errors import Unauthorized, VendorError
+from resources.http.errors import AllSourcesFailed, Unauthorized, VendorError
 from resources.io_managers import attach, numbers
 from resources.stores.protocol import PartitionStore, Stored, Written
 
@@ -70,14 +70,15 @@ class PartitionFetch:
                 written |= self._store(unit, fetch(unit))
             except (VendorError, QuarantineOverflow) as failed:
                 outcome = failed.outcome if isinstance(failed, VendorError) else "quarantine"
-                self.log.failed(self.contract.name, unit.partitions, self._run_group, outcome, str(failed))
-                failures[unit.name] = str(failed)
-                self.context.log.error(f"{unit.name}: {failed}")
+                failures[unit.name] = _told(failed)
+                self.log.failed(self.contract.name, unit.partitions, self._run_group, outcome, failures[unit.name])
+                self.context.log.error(f"{unit.name}: {failures[unit.name]}")
                 if isinstance(failed, Unauthorized):
                     break
         if failures:
             self._report(written)
-            raise dg.Failure(_describe(self.contract, failures, len(units)), allow_retries=False)
+            stored = sum(written.keys() >= set(unit.partitions) for unit in units)
+            raise dg.Failure(_describe(self.contract, failures, stored, len(units)), allow_retries=False)
         return Stored(written)
 
     def _store(self, unit: Unit, brought: FetchedPartitions) -> dict[str, Written]:
@@ -94,7 +95,9 @@ class PartitionFetch:
         self.contract.validate(pl.concat([self.contract.empty(), *brought.frames.values()]))
         for key in unit.partitions:
             frame = brought.frames[key]
-            rejected = brought.quarantined.get(key, quarantine.empty())
+            rejected = brought.quarantined.get(key, quarantine.empty()).with_columns(
+                run_id=pl.lit(self.context.run.run_id)
+            )
             if rejected.height or self.store.manifest(quarantine, key) is not None:
                 self.store.write(quarantine, key, rejected, run_id=self.context.run.run_id)
             stored[key] = self.store.write(self.contract, key, frame, run_id=self.context.run.run_id)
@@ -129,10 +132,22 @@ class PartitionFetch:
             )
 
 
-def _describe(contract: Contract, failures: Mapping[str, str], n_units: int) -> str:
-    shown = "; ".join(f"{name}: {why}" for name, why in list(failures.items())[:5])
+def _told(failed: VendorError | QuarantineOverflow) -> str:
+    """The failure with the place it happened at; an exhausted chain tells each source's own."""
+    if not isinstance(failed, AllSourcesFailed):
+        return str(failed)
+    if len(failed.failures) == 1:
+        return str(failed.failures[0])
+    stories = "; ".join(f"{one.vendor} {one.endpoint}".rstrip() + f": {one.detail}" for one in failed.failures)
+    return f"[{failed.context}] needs one healthy source; {stories}. {failed.advice}."
+
+
+def _describe(contract: Contract, failures: Mapping[str, str], n_stored: int, n_units: int) -> str:
+    shown = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in list(failures.items())[:5])
     more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
+    unasked = n_units - n_stored - len(failures)
     return (
-        f"{contract.name}: {len(failures)} of {n_units} request series failed, the others are stored. {shown}{more}. "
-        "The old partitions stay. Re-run this run: it asks only for what is missing."
+        f"{contract.name}: {len(failures)} of {n_units} request series failed, {n_stored} stored"
+        f"{f', {unasked} not asked' if unasked else ''}. {shown}{more}. "
+        "What was stored before stays. Re-execute this run: it asks only for what is missing."
     )

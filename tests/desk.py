@@ -120,9 +120,9 @@ class Desk:
 
     def list_symbols(self, *lines: str | dict[str, Any], **equities: Any) -> None:
         """The universe, stored and with partitions; a bare name is a stock."""
-        universe = [{"symbol": line} if isinstance(line, str) else line for line in lines]
+        universe: list[dict[str, Any]] = [{"symbol": line} if isinstance(line, str) else line for line in lines]
         self.configure(equities={"universe": universe, **equities})
-        self.instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, [str(line["symbol"]) for line in universe])
+        self.instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, [line["symbol"] for line in universe])
         self.materialize("equities_symbols")
 
     @property

@@ -26,6 +26,12 @@ _COLUMNS = [
 #: pixels a candle needs; the chart takes about this share of a wide and of a narrow window
 _CANDLE_PX, _WIDE, _NARROW = 2.2, 0.58, 0.92
 
+_GRAPH: dict[str, Any] = {
+    "displaylogo": False,
+    "modeBarButtons": [["autoScale2d", "toImage"]],
+    "doubleClick": "autosize",
+}
+
 
 def layout() -> Component:
     """The panel, empty."""
@@ -50,7 +56,11 @@ def layout() -> Component:
             dcc.Graph(
                 id="chart",
                 figure=empty_figure(look(None)),
-                config={"displaylogo": False, "modeBarButtons": [["resetScale2d", "toImage"]], "doubleClick": "reset"},
+                config={
+                    "displaylogo": False,
+                    "modeBarButtons": [["autoScale2d", "toImage"]],
+                    "doubleClick": "autosize",
+                },
                 className="chart",
             ),
             html.Div(
@@ -151,10 +161,22 @@ def register(app: Dash, services: Services) -> None:
 
 
 def zoomed(moved: dict[str, Any]) -> Any:
-    """The window a drag on the chart asks for; None after a double click; no_update for other moves."""
-    if "xaxis.range[0]" in moved and "xaxis.range[1]" in moved:
-        return {"start": moved["xaxis.range[0]"][:10], "end": moved["xaxis.range[1]"][:10]}
-    return None if moved.get("xaxis.autorange") or moved.get("xaxis.showspikes") is False else no_update
+    """The window a drag on any panel asks for; None after a double click; no_update for other moves.
+
+    Plotly names the ends `xaxis2.range[0]` where a person dragged, `xaxis.range` where a script did.
+    """
+    found: dict[str, str] = {}
+    for name, value in moved.items():
+        axis, _, end = name.partition(".")
+        if not axis.startswith("xaxis"):
+            continue
+        if end == "autorange" and value:
+            return None
+        if end == "range":
+            found = {"start": value[0][:10], "end": value[1][:10]}
+        elif end in ("range[0]", "range[1]"):
+            found["start" if end == "range[0]" else "end"] = value[:10]
+    return found if len(found) == 2 else no_update
 
 
 def known_of(services: Services, symbol: str, basis: Adjustment) -> Known:

@@ -69,6 +69,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, description in {
         401: "An API key is needed",
         404: "No such thing; the nearest names are listed",
+        410: "Removed on purpose, or a version that is no longer kept",
         422: "The request cannot be answered as it was put",
         429: "Too many requests; see Retry-After",
         503: "Nothing stored yet, or a store does not answer",

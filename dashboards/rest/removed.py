@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from dashboards.rest.errors import RESPONSES, ApiError, ErrorBody
+from dashboards.rest.errors import RESPONSES, ApiError
 
-router = APIRouter(tags=["not served"], responses={**RESPONSES, 410: {"model": ErrorBody, "description": "Removed"}})
+router = APIRouter(tags=["not served"], responses=RESPONSES)
 
 _NOT_AVAILABLE = ("news", "sentiment", "earnings", "options/iv", "fundamentals")
 

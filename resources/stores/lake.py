@@ -146,14 +146,13 @@ class LakeStore:
         return removed
 
     def refresh_views(self, contracts: Iterable[Contract]) -> None:
-        """Rebuild warehouse.duckdb, and repair what a killed writer left unpublished."""
+        """Rebuild warehouse.duckdb, and show it what a killed writer or a restore has left unshown."""
         known = list(contracts)
         for contract in known:
             self._tables.declare(contract)
             self._warehouse.publish_schema(contract)
-            for manifest in self.manifests(contract):
-                if not self._warehouse.is_published(manifest):
-                    self._publish_again(contract, manifest.partition)
+            for partition in self._warehouse.out_of_step(contract.name):
+                self._publish_again(contract, partition)
         self._warehouse.build(known)
 
     def describe(self) -> StoreDescription:
@@ -197,7 +196,9 @@ class LakeStore:
     def _publish_again(self, contract: Contract, partition: str) -> None:
         with held(self._lock(contract.name, quoted(partition))):
             current = self.manifest(contract, partition)
-            if current is not None:
+            if current is None:
+                self._warehouse.withdraw(contract.name, partition)
+            else:
                 self._warehouse.publish(current, self._path(contract, partition), clock.now())
 
     def _revision(self, contract: Contract, path: Path, admitted: Admitted) -> Revision:

@@ -168,13 +168,27 @@ def _query(asked: Request, batch: list[Version], columns: list[str]) -> tuple[sq
         )
         params = [partitions]
         joiner = sql.SQL(" AND ")
-    bounds: list[sql.Composable] = []
-    time_column = asked.contract.time_column
-    for limit, sign in ((asked.lower, ">="), (asked.upper, "<=")):
-        if limit is not None and time_column is not None:
-            dated = asked.contract.schema[time_column] == pl.Date
-            bounds.append(sql.SQL(f"{{}} {sign} %s").format(sql.Identifier(time_column)))
-            params.append(limit.date() if dated else limit)
-    if not bounds:
+    conditions, values = _conditions(asked)
+    if not conditions:
         return source, params
-    return sql.Composed([source, joiner, sql.SQL(" AND ").join(bounds)]), params
+    return sql.Composed([source, joiner, sql.SQL(" AND ").join(conditions)]), [*params, *values]
+
+
+def _conditions(asked: Request) -> tuple[list[sql.Composable], list[object]]:
+    """The time bounds, and the values of text and date columns, for the server to filter by.
+
+    What is not expressed here is filtered from the answer.
+    """
+    conditions: list[sql.Composable] = []
+    values: list[object] = []
+    name, schema = asked.contract.time_column, asked.contract.schema
+    for limit, sign in ((asked.lower, ">="), (asked.upper, "<=")):
+        if limit is not None and name is not None:
+            conditions.append(sql.SQL(f"{{}} {sign} %s").format(sql.Identifier(name)))
+            values.append(limit.date() if schema[name] == pl.Date else limit)
+    for column, wanted in asked.values.items():
+        if schema[column] in (pl.String, pl.Date) and None not in wanted:
+            kind = sql.SQL("text[]" if schema[column] == pl.String else "date[]")
+            conditions.append(sql.SQL("{} = ANY(%s::{})").format(sql.Identifier(column), kind))
+            values.append(list(wanted))
+    return conditions, values

@@ -20,10 +20,11 @@ from pathlib import Path
 
 from market_assets.core.contracts import Contract
 from resources.stores.lake_tables import SCHEMA_FILE
-from resources.stores.names import SUFFIX, quoted, stamp
+from resources.stores.names import SUFFIX, is_partition_file, quoted, stamp, unquoted
 from resources.stores.protocol import Manifest
 
 _LIVE = ".live"
+_SCHEMA = "_schema"
 #: a query that runs longer may find a file gone; it fails with "No such file" and can be repeated
 _GRACE = timedelta(minutes=5)
 _GLOB_SIGNS = {"[": "[[]", "*": "[*]", "?": "[?]"}
@@ -46,17 +47,35 @@ class Warehouse:
         link = folder / f"{quoted(manifest.partition)}@{stamp(manifest.published_at)}{SUFFIX}"
         if not link.exists():
             _link(current, link)
-        self._let_go(folder, link.name, now)
+        links = self._links(manifest.table, manifest.partition)
+        left_behind = f"{quoted(manifest.partition)}@{stamp(now - _GRACE)}"
+        for found, successor in itertools.pairwise([*links, link]):
+            # later ones than the current file are left from before a restore of older data
+            if found.name > link.name or (found.name < link.name and successor.name < left_behind):
+                found.unlink(missing_ok=True)
 
-    def is_published(self, manifest: Manifest) -> bool:
-        """Whether queries see that version."""
-        name = f"{quoted(manifest.partition)}@{stamp(manifest.published_at)}{SUFFIX}"
-        return (self._folder(manifest.table) / name).exists()
+    def withdraw(self, table: str, partition: str) -> None:
+        """Show queries no file of a partition. The caller holds its lock."""
+        for link in self._links(table, partition):
+            link.unlink(missing_ok=True)
+
+    def out_of_step(self, table: str) -> list[str]:
+        """Partitions of which queries see another file than the current one, or none, or one too many."""
+        folder = self._folder(table)
+        seen: dict[str, tuple[str, int]] = {}
+        with os.scandir(folder) as links:
+            for link in links:
+                name = link.name.rpartition("@")[0]
+                seen[name] = max(seen.get(name, ("", 0)), (link.name, link.inode()))
+        with os.scandir(folder.parent) as files:
+            current = {file.name.removesuffix(SUFFIX): file.inode() for file in files if is_partition_file(file.name)}
+        names = (seen.keys() | current.keys()) - {_SCHEMA}
+        return sorted(unquoted(name) for name in names if seen.get(name, ("", 0))[1] != current.get(name))
 
     def publish_schema(self, contract: Contract) -> None:
         """Give queries the typed empty file, so that a table without data has its columns."""
         schema = self._lake / contract.name / SCHEMA_FILE
-        link = self._folder(contract.name) / f"_schema@{schema.stat().st_mtime_ns:020d}{SUFFIX}"
+        link = self._folder(contract.name) / f"{_SCHEMA}@{schema.stat().st_mtime_ns:020d}{SUFFIX}"
         if not link.exists():
             _link(schema, link)
 
@@ -94,13 +113,11 @@ class Warehouse:
         ]
         return [view, *about]
 
-    def _let_go(self, folder: Path, newest: str, now: datetime) -> None:
-        prefix = newest[: newest.rindex("@") + 1]
-        left_behind = f"{prefix}{stamp(now - _GRACE)}"
-        names = sorted(file.name for file in folder.iterdir() if file.name.startswith(prefix))
-        for name, successor in itertools.pairwise(names):
-            if name < newest and successor < left_behind:
-                (folder / name).unlink(missing_ok=True)
+    def _links(self, table: str, partition: str) -> list[Path]:
+        """Every link of one partition, oldest first."""
+        folder, prefix = self._folder(table), f"{quoted(partition)}@"
+        with os.scandir(folder) as links:
+            return sorted(folder / link.name for link in links if link.name.startswith(prefix))
 
     def _folder(self, table: str) -> Path:
         return self._lake / table / _LIVE

@@ -161,7 +161,12 @@ def test_only_a_drag_or_a_reset_moves_the_window():
     """A resize of the browser is no zoom."""
     drag = {"xaxis.range[0]": "2024-01-03 12:00:00.1", "xaxis.range[1]": "2024-01-05"}
     assert zoomed(drag) == {"start": "2024-01-03", "end": "2024-01-05"}
+    assert zoomed({"xaxis3.range[0]": "2024-01-03", "xaxis3.range[1]": "2024-01-05", "xaxis.showspikes": False}) == {
+        "start": "2024-01-03",
+        "end": "2024-01-05",
+    }
     assert zoomed({"xaxis.autorange": True}) is None
+    assert zoomed({"xaxis.range[0]": "2024-01-03"}) is no_update
     assert zoomed({"autosize": True}) is no_update
 
 

@@ -87,6 +87,21 @@ def test_a_refresh_repairs_what_a_killed_writer_left(store, home):
     assert ask(home, "SELECT count(*) FROM ticks") == [(2,)]
 
 
+def test_a_refresh_follows_files_that_were_put_back_or_taken_away(store, home):
+    """After a restore of older data, or by hand, queries see what the lake holds."""
+    with clock.frozen("2026-04-01T12:00:00Z"):
+        store.write(TICKS, KEY, ticks(2))
+    kept = (home / "lake/ticks/2026-03-02%7CXA.parquet").read_bytes()
+    with clock.frozen("2026-04-02T12:00:00Z"):
+        store.write(TICKS, KEY, ticks(5))
+        store.write(TICKS, "2026-03-02|XB", ticks(3, venue="XB"))
+    (home / "lake/ticks/2026-03-02%7CXA.parquet").unlink()
+    (home / "lake/ticks/2026-03-02%7CXA.parquet").write_bytes(kept)
+    (home / "lake/ticks/2026-03-02%7CXB.parquet").unlink()
+    store.refresh_views([TICKS])
+    assert ask(home, "SELECT venue, count(*) FROM ticks GROUP BY venue") == [("XA", 2)]
+
+
 def test_old_links_are_let_go_after_a_while(store, home):
     """Queries under way may still need them; later ones do not."""
     for minute, price in ((0, 1.0), (1, 2.0), (8, 3.0), (9, 4.0)):

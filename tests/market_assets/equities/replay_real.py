@@ -1,0 +1,68 @@
+"""Replays the recorded real data through the graph: `python -m tests.market_assets.equities.replay_real REPLAY`.
+
+A process of its own with MARKET_ASSETS_EQUITIES__START_YEAR=2000: the first year is read when the graph is imported.
+Writes `<home>/checks.json`: per asset, the checks that did not pass and what they saw.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import dagster as dg
+import yaml
+
+from market_assets.settings import settings
+from resources.sandbox.replay import ReplayBackend
+from tests.desk import OF_YEARS, failed_checks, running, verdicts
+
+FIRST_YEAR, LAST_YEAR = 2000, 2020
+#: the years of each symbol that MANIFEST.md says something about
+RANGES = {"AAPL": (2000, 2020), "EEM": (2003, 2003), "GOOG": (2013, 2015), "IBM": (2001, 2003)}
+_UNIVERSE = [
+    {"symbol": "AAPL"},
+    {"symbol": "EEM", "asset_class": "etf", "valid_from": "2003-04-11"},
+    {"symbol": "GOOG", "valid_from": "2004-08-19"},
+    {"symbol": "IBM"},
+]
+
+
+def main(replay: Path) -> None:
+    """Materialise every asset of the domain over the ranges."""
+    home = Path(os.environ["MARKET_ASSETS_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    config = {"equities": {"universe": _UNIVERSE}}
+    (home / "config.yaml").write_text(yaml.safe_dump(config))
+    with running(ReplayBackend(replay)) as sandbox, dg.DagsterInstance.ephemeral() as instance:
+        os.environ["MARKET_ASSETS_SANDBOX_URL"] = sandbox.url
+        settings.cache_clear()
+        from market_assets.definitions import build_defs
+        from market_assets.equities.partitions import EQUITY_SYMBOLS
+        from market_assets.instance import materialize_range
+
+        instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, list(RANGES))
+        keys = [f"{symbol}|{year}" for symbol, (a, b) in RANGES.items() for year in range(a, b + 1)]
+        defs = build_defs(settings())
+        found = {}
+        for assets, of in (
+            (("equities_symbols",), None),
+            (("equities_daily_bars",), keys),
+            (("equities_corporate_actions",), list(RANGES)),
+            (("equities_scored_bars",), keys),
+            (OF_YEARS, [str(year) for year in range(FIRST_YEAR, LAST_YEAR + 1)]),
+            (("equities_symbol_status",), None),
+        ):
+            found |= dict.fromkeys(assets, materialize_range(defs, instance, assets, of))
+    told = {
+        asset: {
+            name: {"severity": severity}
+            | {key: str(value.value) for key, value in verdicts(results, asset)[name].metadata.items()}
+            for name, severity in failed_checks(results, asset).items()
+        }
+        for asset, results in found.items()
+    }
+    (home / "checks.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
