@@ -226,13 +226,14 @@ def told(results: Results, asset: str) -> dict[str, dict[str, Any]]:
 
 
 def verdicts(results: Results, asset: str) -> dict[str, dg.AssetCheckEvaluation]:
-    """Name -> evaluation of the asset's checks in these runs."""
-    return {
-        check.check_name: check
+    """Name -> evaluation of the asset's checks in these runs; of several a failed one."""
+    of_asset = [
+        check
         for result in results
         for check in result.get_asset_check_evaluations()
         if check.asset_key and check.asset_key.to_user_string() == asset
-    }
+    ]
+    return {check.check_name: check for check in sorted(of_asset, key=lambda check: not check.passed)}
 
 
 def failed_checks(results: Results, asset: str) -> dict[str, str]:

@@ -1,11 +1,11 @@
 """`market-assets status | health | export`: what is stored, whether all is well, and a way out."""
 
 import sys
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import polars as pl
 import typer
 from rich.console import Console
@@ -30,22 +30,23 @@ def status() -> None:
     """Print what is stored: tables, partitions, rows, bytes, newest data, last publication."""
     store = open_store(settings())
     described = store.describe()
-    table = Table("table", "partitions", "rows", "bytes", "newest data", "last published")
-    for column in ("partitions", "rows", "bytes"):
-        table.columns[[c.header for c in table.columns].index(column)].justify = "right"
+    table = Table("table", "parts", "rows", "MiB", "newest", "published", box=None)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:4]:
+        column.justify = "right"
     for name, contract in TABLES.items():
         manifests = store.manifests(contract)
         if not manifests:
-            table.add_row(name, "0", "-", "-", "not materialised", "-")
+            table.add_row(name, "0", "", "", "not materialised", "")
             continue
         newest = max((m.max_time for m in manifests if m.max_time), default=None)
         table.add_row(
             name,
             f"{len(manifests):,}",
             f"{sum(m.rows for m in manifests):,}",
-            f"{sum(m.bytes for m in manifests):,}",
-            _day(newest),
-            f"{max(m.published_at for m in manifests):%Y-%m-%d %H:%M:%SZ}",
+            f"{sum(m.bytes for m in manifests) / 2**20:,.2f}",
+            f"{newest:%Y-%m-%d}" if newest else "",
+            f"{max(m.published_at for m in manifests):%Y-%m-%d %H:%MZ}",
         )
     console = Console()
     console.print(f"store: {described.kind} at {described.location}")
@@ -57,8 +58,7 @@ def health() -> None:
     from dashboards.health import report
 
     found = report(settings())
-    console = Console()
-    console.print_json(data=found)
+    Console().print_json(orjson.dumps(found).decode())
     raise typer.Exit({"healthy": 0, "degraded": 1}.get(str(found["status"]), 2))
 
 
@@ -109,7 +109,3 @@ def _write(frame: pl.DataFrame, chosen: Format, out: Path | None) -> None:
         sys.stdout.write(text)
     else:
         out.write_text(text)
-
-
-def _day(at: datetime | object | None) -> str:
-    return f"{at:%Y-%m-%d}" if isinstance(at, datetime) else str(at or "-")

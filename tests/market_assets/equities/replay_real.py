@@ -16,14 +16,14 @@ from market_assets.settings import settings
 from resources.sandbox.replay import ReplayBackend
 from tests.desk import OF_YEARS, failed_checks, running, verdicts
 
-FIRST_YEAR, LAST_YEAR = 2000, 2020
-#: the years of each symbol that MANIFEST.md says something about
-RANGES = {"AAPL": (2000, 2020), "EEM": (2003, 2003), "GOOG": (2013, 2015), "IBM": (2001, 2003)}
+FIRST_YEAR, LAST_YEAR = 1998, 2021
 _UNIVERSE = [
     {"symbol": "AAPL"},
+    {"symbol": "BAC"},
     {"symbol": "EEM", "asset_class": "etf", "valid_from": "2003-04-11"},
-    {"symbol": "GOOG", "valid_from": "2004-08-19"},
+    {"symbol": "GOOG"},
     {"symbol": "IBM"},
+    {"symbol": "QQQ", "asset_class": "etf"},
 ]
 
 
@@ -40,16 +40,18 @@ def main(replay: Path) -> None:
         from market_assets.equities.partitions import EQUITY_SYMBOLS
         from market_assets.instance import materialize_range
 
-        instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, list(RANGES))
-        keys = [f"{symbol}|{year}" for symbol, (a, b) in RANGES.items() for year in range(a, b + 1)]
+        symbols = [line["symbol"] for line in _UNIVERSE]
+        years = [str(year) for year in range(FIRST_YEAR, LAST_YEAR + 1)]
+        instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, symbols)
+        keys = [f"{symbol}|{year}" for symbol in symbols for year in years]
         defs = build_defs(settings())
         found = {}
         for assets, of in (
             (("equities_symbols",), None),
             (("equities_daily_bars",), keys),
-            (("equities_corporate_actions",), list(RANGES)),
+            (("equities_corporate_actions",), symbols),
             (("equities_scored_bars",), keys),
-            (OF_YEARS, [str(year) for year in range(FIRST_YEAR, LAST_YEAR + 1)]),
+            (OF_YEARS, years),
             (("equities_symbol_status",), None),
         ):
             found |= dict.fromkeys(assets, materialize_range(defs, instance, assets, of))

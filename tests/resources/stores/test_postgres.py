@@ -94,7 +94,7 @@ def test_the_password_is_in_no_message(url):
         PostgresStore(url, RetentionSettings()).read(TICKS)
     shown = "".join(traceback.format_exception(raised.value))
     assert "s3cr/t" not in shown
-    assert "s3cr%2Ft" not in shown.replace(f"{url!r}", "").replace(f'"{url}"', "")
+    assert "s3cr%2Ft" not in shown
     assert "MARKET_ASSETS_POSTGRES_URL" in str(raised.value)
 
 

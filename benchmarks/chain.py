@@ -1,0 +1,157 @@
+"""One partition of the equities chain in process: what it costs, whose cost it is.
+
+One symbol, one year, every asset of the domain with its checks, run by run as the demo does it, on
+SQLite instance storage and against a real sandbox. The first pass loads what a process loads once
+and is told apart; the second, of another year, is the one that counts. Three parts add up to it:
+waiting for the vendor, Dagster (the same graph with empty bodies, on an instance of its own), and
+the rest, which is ours.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import LAST_YEAR, Meter, Row, asking, fresh, our_requests, sandbox
+
+SYMBOL = "AAPL"
+GOAL_S = 0.5
+_TIMES = 3
+_YEAR_ASSETS = ("equities_adjusted_bars", "equities_gaps", "equities_features", "equities_reconciliation")
+
+
+def rows(home: Path) -> list[Row]:
+    """Our own share of one partition of the whole chain."""
+    with sandbox(home / "sandbox") as url:
+        universe = json.dumps([{"symbol": SYMBOL}])
+        env = asking(home / "ours", url, MARKET_ASSETS_EQUITIES__UNIVERSE=universe)
+        found = fresh(["-m", "benchmarks.chain"], env)
+    return [
+        Row(
+            name="one_partition",
+            what="1 symbol, 1 year, 9 assets with checks in process: our own overhead",
+            ours=found["own_s"],
+            unit="s",
+            peer="Dagster: the same graph with empty bodies",
+            theirs=found["dagster_wall_s"],
+            goal=f"under {GOAL_S} s without HTTP and Dagster",
+            met=found["own_s"] < GOAL_S,
+            details=found,
+        )
+    ]
+
+
+def measure() -> dict[str, Any]:
+    """Run the chain and its empty double in this process; needs the environment of `asking`."""
+    import os
+
+    import dagster as dg
+
+    from market_assets.definitions import build_defs
+    from market_assets.instance import prepare
+    from market_assets.settings import settings
+
+    found = settings()
+    home = prepare(found)
+    ours, empty = build_defs(found), _empty_double()
+    years = [str(LAST_YEAR - number) for number in range(_TIMES, -1, -1)]
+    with dg.DagsterInstance.get() as instance:
+        passes = [_passed(ours, instance, year) for year in years]
+    os.environ["DAGSTER_HOME"] = str(home.with_name("dagster_empty"))
+    home.with_name("dagster_empty").mkdir()
+    (home.with_name("dagster_empty") / "dagster.yaml").write_bytes((home / "dagster.yaml").read_bytes())
+    with dg.DagsterInstance.get() as instance:
+        doubles = [_passed(empty, instance, year) for year in years]
+    first = passes[0]
+    second = min(passes[1:], key=lambda meter: meter.own_wall_s)
+    double = min(doubles[1:], key=lambda meter: meter.wall_s)
+    return {
+        "own_s": second.own_wall_s - double.wall_s,
+        "own_cpu_s": second.cpu_s - double.cpu_s,
+        "dagster_wall_s": double.wall_s,
+        "dagster_cpu_s": double.cpu_s,
+        "http_waiting_s": second.waiting_s,
+        "total_wall_s": second.wall_s,
+        "first_pass_own_s": first.own_wall_s - doubles[0].wall_s,
+    }
+
+
+def _passed(defs: Any, instance: Any, year: str) -> Meter:
+    """One pass over the chain. Raises where a run fails."""
+    from market_assets.equities.partitions import EQUITY_SYMBOLS
+    from market_assets.instance import materialize_range
+
+    instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, [SYMBOL])
+    steps: Sequence[tuple[Sequence[str], list[str] | None]] = (
+        (["equities_symbols"], None),
+        (["equities_daily_bars"], [f"{SYMBOL}|{year}"]),
+        (["equities_corporate_actions"], [SYMBOL]),
+        (["equities_scored_bars"], [f"{SYMBOL}|{year}"]),
+        (_YEAR_ASSETS, [year]),
+        (["equities_symbol_status"], None),
+    )
+    meter = Meter()
+    with our_requests(meter), meter.running():
+        for assets, keys in steps:
+            for result in materialize_range(defs, instance, assets, keys):
+                assert result.success, f"{assets} {keys} failed"
+    return meter
+
+
+def _empty_double() -> Any:
+    """Definitions of the same assets, inputs, partitions and checks, where nothing is computed or stored."""
+    import dagster as dg
+
+    from market_assets.equities.assets import ASSETS
+    from market_assets.equities.checks import CHECKS
+
+    class Nothing(dg.IOManager):
+        """Stores nothing, loads None."""
+
+        def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+            """Drop it."""
+
+        def load_input(self, context: dg.InputContext) -> None:
+            """Nothing."""
+
+    def asset(real: dg.AssetsDefinition) -> dg.AssetsDefinition:
+        def compute(**inputs: None) -> int:
+            return len(inputs)
+
+        ins = {
+            name: dg.AssetIn(key, partition_mapping=real.get_partition_mapping(key))
+            for name, key in real.keys_by_input_name.items()
+        }
+        return dg.asset(
+            name=real.key.to_user_string(),
+            ins=ins,
+            partitions_def=real.partitions_def,
+            backfill_policy=real.backfill_policy,
+        )(compute)
+
+    def checks(real: dg.AssetChecksDefinition) -> dg.AssetChecksDefinition:
+        @dg.multi_asset_check(name=real.node_def.name, specs=list(real.check_specs), can_subset=True)
+        def evaluate(context: dg.AssetCheckExecutionContext) -> Any:
+            for key in context.selected_asset_check_keys:
+                yield dg.AssetCheckResult(asset_key=key.asset_key, check_name=key.name, passed=True)
+
+        return evaluate
+
+    return dg.Definitions(
+        assets=[asset(real) for real in ASSETS],
+        asset_checks=[checks(real) for real in CHECKS],
+        resources={"io_manager": Nothing()},
+        executor=dg.in_process_executor,
+    )
+
+
+def main(measured: Callable[[], dict[str, Any]] = measure) -> None:
+    """`python -m benchmarks.chain`, in the environment `asking` gives."""
+    began = time.perf_counter()
+    found = measured()
+    print(json.dumps({**found, "process_s": time.perf_counter() - began}))
+
+
+if __name__ == "__main__":
+    main()
