@@ -12,7 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from dashboards.gauges import gauges
 from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
 from dashboards.pages import shell
-from dashboards.rest import admin, equities, errors, health, metrics, removed
+from dashboards.rest import admin, docs, equities, errors, health, metrics, removed
 from dashboards.services import Services
 from dashboards.telemetry import TimingMiddleware
 from market_assets.settings import Settings
@@ -28,10 +28,10 @@ def create_app(settings: Settings) -> FastAPI:
     """The whole app over one store. Raises InvalidRequest for an open bind without any key."""
     app_services = Services.of(settings)
     refuse_open_bind(settings.api.host, app_services.keys)
-    server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION)
+    server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     server.state.services = app_services
     errors.register(server)
-    for part in (equities, admin, health, metrics, removed):
+    for part in (equities, admin, health, metrics, removed, docs):
         server.include_router(part.router)
     server.include_router(removed.fallback)
     app_services.telemetry.add_gauges(lambda: gauges(app_services))

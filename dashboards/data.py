@@ -61,7 +61,7 @@ class PublishedData:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._lock = threading.Lock()
-        self._manifests: dict[str, tuple[float, list[Manifest]]] = {}
+        self._manifests: dict[str, tuple[float, list[Manifest], str]] = {}
         self._frames: OrderedDict[str, pl.DataFrame] = OrderedDict()
         self._origin: str | None = None
 
@@ -93,22 +93,24 @@ class PublishedData:
         return None
 
     def manifests(self, name: str) -> list[Manifest]:
-        """Every published partition of a table. Raises UnknownName."""
-        contract = contract_of(name)
-        with self._lock:
-            asked_at, found = self._manifests.get(name, (float("-inf"), []))
-            if time.monotonic() - asked_at > _VERSIONS_MEMORY_S:
-                found = list(self.store.manifests(contract))
-                self._manifests[name] = (time.monotonic(), found)
-            return found
+        """Every published partition of a table. Raises UnknownName, StoreError."""
+        return self._published(name)[1]
 
     def version(self, names: Iterable[str]) -> str:
         """A short text that changes with every publication of one of these tables."""
-        digest = hashlib.sha256()
-        for name in sorted(names):
-            for manifest in self.manifests(name):
-                digest.update(f"{name}|{manifest.partition}|{manifest.published_at}|{manifest.digest}\n".encode())
+        digest = hashlib.sha256("|".join(self._published(name)[2] for name in sorted(names)).encode())
         return digest.hexdigest()[:16]
+
+    def _published(self, name: str) -> tuple[float, list[Manifest], str]:
+        """When it was asked, what is published, and a digest of that. Two threads may ask at once: no harm."""
+        known = self._manifests.get(name)
+        if known is not None and time.monotonic() - known[0] <= _VERSIONS_MEMORY_S:
+            return known
+        found = list(self.store.manifests(contract_of(name)))
+        told = "\n".join(f"{each.partition}|{each.published_at}|{each.digest}" for each in found)
+        digest = hashlib.sha256(f"{name}\n{told}".encode()).hexdigest()
+        self._manifests[name] = (time.monotonic(), found, digest)
+        return self._manifests[name]
 
     def load(
         self,
@@ -178,8 +180,8 @@ class PublishedData:
         with self._lock:
             count = len(self._frames)
             self._frames.clear()
-            self._manifests.clear()
-            return count
+        self._manifests.clear()
+        return count
 
     def tables(self, domain: str | None = None) -> list[TableFacts]:
         """Every table of the graph (or of one domain) in its order."""

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 import polars as pl
 import psutil  # type: ignore[import-untyped]
 
 from dashboards.orchestrator import OrchestratorUnavailable
+from dashboards.rest.answers import encode
 from dashboards.services import Services
 from dashboards.sources import SourceFacts
 from market_assets.core import clock
@@ -27,8 +29,9 @@ _RANK = {"healthy": 0, "idle": 0, "not_configured": 0, "unknown": 1, "degraded":
 
 
 def report(settings: Settings) -> dict[str, Any]:
-    """The report of `GET /health`, for readers outside the app."""
-    return assess(Services.of(settings))
+    """The report of `GET /health` for readers outside the app, in JSON's own types."""
+    found: dict[str, Any] = orjson.loads(encode(assess(Services.of(settings))))
+    return found
 
 
 def assess(services: Services) -> dict[str, Any]:

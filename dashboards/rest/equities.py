@@ -32,6 +32,7 @@ Symbol = Annotated[str, Path(max_length=40, description="House symbol: AAPL, BRK
 @router.get("/status", response_model=StatusBody)
 def status(request: Request, app: ServicesOf, as_of: AsOf) -> Response:
     """What is stored, and how good it is."""
+    scheduler = _scheduler(app)
 
     def build() -> dict[str, Any]:
         known = app.data.load_or_none(_STATUS, as_of=as_of)
@@ -50,12 +51,12 @@ def status(request: Request, app: ServicesOf, as_of: AsOf) -> Response:
             },
             "data_quality": {
                 "records_with_gaps_flagged": int(flags["flag_gap"].sum()) if flags is not None else None,
-                "scheduler_status": _scheduler(app),
+                "scheduler_status": scheduler,
             },
             "as_of": as_of,
         }
 
-    return cached(request, app, [_STATUS, SCORED], app.settings.api.cache_ttl_s, build)
+    return cached(request, app, [_STATUS, SCORED], app.settings.api.cache_ttl_summary_s, build, also=scheduler)
 
 
 def _scheduler(app: Services) -> str:

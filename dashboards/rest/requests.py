@@ -78,14 +78,21 @@ PageOf = Annotated[Page, Depends()]
 
 
 def cached(
-    request: Request, app: Services, tables: Iterable[str], ttl_s: float, build: Callable[[], dict[str, Any]]
+    request: Request,
+    app: Services,
+    tables: Iterable[str],
+    ttl_s: float,
+    build: Callable[[], dict[str, Any]],
+    *,
+    also: str = "",
 ) -> Response:
     """The answer from the cache, or built, marked as demo data where it is, and kept.
 
-    The key is path, sorted query and the published versions of `tables`.
+    The key is path, sorted query and the published versions of `tables`, and `also` whatever else
+    the answer depends on.
     """
     query = urlencode(sorted(request.query_params.multi_items()))
-    key = f"{request.url.path}?{query}|{app.data.version(tables)}"
+    key = f"{request.url.path}?{query}|{app.data.version(tables)}|{also}"
     body = app.cache.get(key)
     found = body is not None
     if body is None:

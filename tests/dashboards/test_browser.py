@@ -83,7 +83,7 @@ def test_a_zoom_is_answered_by_the_server(page: Page):
     """Dragging over the chart asks for that window only; a double click brings the whole span back."""
     page.goto("/equities/AAPL")
     drawn(page, 5)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1500)  # the chart reports its first resize as a move; nobody drags before that
     page.evaluate(f"Plotly.relayout({PLOT}, {{'xaxis.range': ['2024-01-03', '2024-01-04 12:00']}})")
     drawn(page, 2)
     page.evaluate(f"Plotly.relayout({PLOT}, {{'xaxis.autorange': true}})")

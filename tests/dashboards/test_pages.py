@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import polars as pl
 import pytest
 from dash import no_update
 from starlette.testclient import TestClient
@@ -12,9 +13,10 @@ from dashboards.pages.equities import first_symbol, symbol_of, symbol_rows
 from dashboards.pages.equities_details import details
 from dashboards.pages.equities_symbol import bounds, candles, known_of, zoomed
 from market_assets.settings import Settings
+from resources.stores import open_store
 from resources.stores.protocol import PartitionStore
 
-from .conftest import DAYS
+from .conftest import CLOSES, DAYS, scored, write
 
 
 @pytest.mark.parametrize("path", ["/", "/equities", "/equities/AAPL", "/system"])
@@ -71,6 +73,16 @@ def test_a_refresh_gives_a_new_version_only_when_something_changed(client: TestC
     assert first["demo-badge"]["hidden"] is True
     again = ask(client, *outputs, inputs=[("tick", "n_intervals", 1)], version=version)
     assert "version" not in again
+
+
+def test_the_page_is_marked_where_its_data_are_simulated(configured: Settings, store: PartitionStore):
+    """The demo badge appears for a store with sandbox rows, whatever the settings say now."""
+    outputs = [("refresh", "data"), ("version", "data"), ("demo-badge", "hidden")]
+    rows = scored("SIM", DAYS, CLOSES).with_columns(source=pl.lit("polygon-sandbox"))
+    simulated = configured.model_copy(update={"home": configured.home / "simulated"})
+    write(open_store(simulated), "equities_scored_bars", rows)
+    answer = ask(TestClient(create_app(simulated)), *outputs, inputs=[("tick", "n_intervals", 0)], version=None)
+    assert answer["demo-badge"]["hidden"] is False
 
 
 def test_a_failed_refresh_says_why_and_keeps_the_data(configured: Settings):

@@ -220,6 +220,20 @@ def test_health_is_json_without_nan(client: TestClient):
         json.loads(client.get(path).text, parse_constant=refuse)
 
 
+def test_the_report_of_the_command_line_is_plain_json(configured: Settings, store: PartitionStore):
+    """`market-assets health` prints it as it is: no instants, no tuples."""
+    found = report(configured)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_api_documents_itself_without_other_hosts(client: TestClient):
+    """/docs lists every documented path and loads nothing from elsewhere."""
+    page = client.get("/docs").text
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert path in page
+    assert "https://" not in page
+
+
 def test_sqlite_is_only_read_for_sources(configured: Settings, store: PartitionStore):
     """Asking for sources on a home where no vendor was called creates no file."""
     report(configured)

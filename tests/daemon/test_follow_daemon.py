@@ -1,0 +1,179 @@
+"""A real daemon, webserver and sandbox: a raw-only backfill from the UI brings the whole domain up to date."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import polars as pl
+import pytest
+import yaml
+
+from market_assets import load_asset_value
+from market_assets.definitions import build_defs
+from market_assets.equities.partitions import EQUITY_SYMBOLS
+from market_assets.instance import materialize_range, prepare
+from market_assets.settings import settings
+
+pytestmark = [pytest.mark.daemon, pytest.mark.slow, pytest.mark.timeout(300)]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SYMBOLS, YEARS = ["AAPL", "SPLT"], ["2022", "2023"]
+SYMBOL_YEARS = [f"{symbol}|{year}" for symbol in SYMBOLS for year in YEARS]
+#: what a backfill of equities_daily_bars has to bring along
+DOWNSTREAM = {
+    "equities_corporate_actions": SYMBOLS,
+    "equities_scored_bars": SYMBOL_YEARS,
+    "equities_adjusted_bars": YEARS,
+    "equities_gaps": YEARS,
+    "equities_features": YEARS,
+    "equities_reconciliation": YEARS,
+}
+UP_TO_DATE_S = 120.0
+_LAUNCH = """
+mutation Launch($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+    ... on PartitionKeysNotFoundError { message }
+  }
+}"""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, seconds: float, done: Callable[[], bool], log: Path) -> None:
+    """Ask twice a second until it is so; fails with the end of the log."""
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            pytest.fail(f"not within {seconds:.0f} s: {what}\n{log.read_text(errors='replace')[-4000:]}")
+        time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def process(log: Path, tool: str, *arguments: str) -> Iterator[None]:
+    """A command of the environment in a process group of its own, ended at the end."""
+    command = [str(Path(sys.executable).parent / tool), *arguments]
+    with log.open("wb") as output:
+        started = subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            if started.poll() is None:
+                os.killpg(started.pid, 15)
+            try:
+                started.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(started.pid, 9)
+                started.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers there."""
+    try:
+        return httpx.get(url, timeout=5).status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture
+def sandbox(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """`market-assets sandbox` on the first Tuesday of 2024, with the whole process tree set to it."""
+    port, log = free_port(), home / "sandbox.log"
+    monkeypatch.setenv("MARKET_ASSETS_NOW", "2024-01-02T12:00:00Z")
+    monkeypatch.setenv("MARKET_ASSETS_VENDORS", "sandbox")
+    monkeypatch.setenv("MARKET_ASSETS_SANDBOX_URL", f"http://127.0.0.1:{port}")
+    (home / "config.yaml").write_text(yaml.safe_dump({"equities": {"universe": [{"symbol": s} for s in SYMBOLS]}}))
+    settings.cache_clear()
+    with process(log, "market-assets", "sandbox", "--port", str(port)):
+        wait_for("the sandbox answers", 60, lambda: answers(f"http://127.0.0.1:{port}/_sandbox/health"), log)
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def instance(sandbox: str) -> Iterator[dg.DagsterInstance]:
+    """The repository's Dagster instance in a home of its own; it knows the two symbols and nothing else."""
+    prepare(settings())
+    with dg.DagsterInstance.get() as found:
+        materialize_range(build_defs(settings()), found, ["equities_symbols"])
+        found.add_dynamic_partitions(EQUITY_SYMBOLS.name, SYMBOLS)
+        yield found
+
+
+@pytest.fixture
+def webserver(home: Path, instance: dg.DagsterInstance) -> Iterator[str]:
+    """`dagster-webserver` on the repository's workspace."""
+    port, log = free_port(), home / "webserver.log"
+    with process(log, "dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)):
+        wait_for("the webserver answers", 90, lambda: answers(f"http://127.0.0.1:{port}/server_info"), log)
+        yield f"http://127.0.0.1:{port}/graphql"
+
+
+def launch(webserver: str, asset: str, keys: list[str]) -> str:
+    """What the UI's launch dialog sends; the id of the backfill."""
+    params: dict[str, Any] = {"assetSelection": [{"path": [asset]}], "partitionNames": keys, "tags": []}
+    body = {"query": _LAUNCH, "variables": {"params": params}}
+    answer = httpx.post(webserver, json=body, timeout=60).json()
+    launched = answer["data"]["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", answer
+    return str(launched["backfillId"])
+
+
+def lacking(instance: dg.DagsterInstance) -> dict[str, set[str]]:
+    """Asset -> partitions that are not materialised yet."""
+    wanted = {"equities_daily_bars": SYMBOL_YEARS, **DOWNSTREAM}
+    found = {
+        asset: set(keys) - instance.get_materialized_partitions(dg.AssetKey(asset)) for asset, keys in wanted.items()
+    }
+    if instance.get_latest_materialization_event(dg.AssetKey("equities_symbol_status")) is None:
+        found["equities_symbol_status"] = {"all"}
+    return {asset: keys for asset, keys in found.items() if keys}
+
+
+def test_a_raw_only_backfill_brings_everything_up_to_date(
+    home: Path, instance: dg.DagsterInstance, webserver: str
+) -> None:
+    """Backfilling equities_daily_bars alone, as the UI does, ends with every downstream partition materialised.
+
+    Nothing else is triggered: each downstream run was asked for by the sensor `follow`.
+    """
+    backfill = launch(webserver, "equities_daily_bars", SYMBOL_YEARS)
+    began, log = time.monotonic(), home / "daemon.log"
+    with process(log, "dagster-daemon", "run", "-w", "workspace.yaml"):
+        wait_for(f"up to date; lacking {lacking(instance)}", UP_TO_DATE_S, lambda: not lacking(instance), log)
+        took = time.monotonic() - began
+    print(f"up to date after {took:.0f} s")  # noqa: T201 - shown by pytest -s
+    asked_by: dict[str, set[str]] = {}
+    for run in instance.get_runs():
+        origin = run.tags.get("dagster/backfill") or run.tags.get("dagster/sensor_name") or "this test"
+        for key in run.asset_selection or ():
+            asked_by.setdefault(key.to_user_string(), set()).add(origin)
+    assert asked_by["equities_daily_bars"] == {backfill}
+    assert {asset: asked_by[asset] for asset in (*DOWNSTREAM, "equities_symbol_status")} == dict.fromkeys(
+        (*DOWNSTREAM, "equities_symbol_status"), {"follow"}
+    )
+    bars, adjusted = load_asset_value("equities_daily_bars"), load_asset_value("equities_adjusted_bars")
+    assert bars.height == 2 * (251 + 250)
+    assert adjusted.select("symbol", "session_date").equals(bars.select("symbol", "session_date"))
+    before_split = adjusted.filter(pl.col("symbol") == "SPLT", pl.col("session_date") < pl.date(2022, 6, 6))
+    assert before_split["split_factor"].unique().to_list() == [0.5]
+    assert load_asset_value("equities_symbol_status").select("symbol", "status").rows() == [
+        ("AAPL", "healthy"),
+        ("SPLT", "healthy"),
+    ]
