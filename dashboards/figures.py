@@ -11,7 +11,7 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from dashboards import downsample
-from dashboards.theme import Theme
+from dashboards.theme import Theme, quality_colour
 
 #: flag column -> what it says on the chart
 FLAGS = {
@@ -105,15 +105,6 @@ def _volume(figure: go.Figure, bars: pl.DataFrame, theme: Theme, row: int) -> No
         row=row,
         col=1,
     )
-
-
-def quality_colour(score: float | None, theme: Theme) -> str:
-    """Green from 0.95, amber from 0.85 (validated), red below; grey where there is no score."""
-    if score is None:
-        return theme.idle
-    if score >= 0.95:
-        return theme.good
-    return theme.warn if score >= 0.85 else theme.bad
 
 
 def _quality(figure: go.Figure, bars: pl.DataFrame, theme: Theme, row: int) -> None:

@@ -88,3 +88,12 @@ DARK = Theme(
 def theme(name: str | None) -> Theme:
     """The look of that name; light where none was chosen yet."""
     return DARK if name == "dark" else LIGHT
+
+
+def quality_colour(score: float | None, theme: Theme) -> str:
+    """Green from 0.95, amber from 0.85 (validated), red below; grey where there is no score."""
+    if score is None:
+        return theme.idle
+    if score >= 0.95:
+        return theme.good
+    return theme.warn if score >= 0.85 else theme.bad

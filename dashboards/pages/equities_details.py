@@ -148,7 +148,7 @@ def _flagged(bars: pl.DataFrame | None) -> Details:
         widgets.column("session_date", "Session", minWidth=108),
         widgets.column("quality_score", "Quality", ".2f"),
         *(widgets.column(name, name.capitalize(), ",.2f") for name in ("open", "high", "low", "close")),
-        widgets.column("volume", "Volume", ",.0f"),
+        widgets.column("volume", "Volume", ",.0f", minWidth=116),
         widgets.column("flags", "Flags", minWidth=180),
     ]
     raised = [pl.when(flag).then(pl.lit(text)) for flag, text in FLAGS.items()]

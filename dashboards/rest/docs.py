@@ -13,6 +13,7 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} API</title>
+<link rel="icon" href="data:,">
 <script>
 document.documentElement.dataset.theme = localStorage.getItem("market-assets-theme")
   || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
@@ -36,7 +37,7 @@ def docs(request: Request) -> Response:
         for method, operation in methods.items():
             by_tag.setdefault(operation.get("tags", ["other"])[0], []).append(_operation(path, method, operation))
     parts = "".join(
-        f'<section class="panel"><div class="panel-head"><h2>{escape(tag.capitalize())}</h2></div>{"".join(routes)}</section>'
+        f'<section class="panel"><h2>{escape(tag.capitalize())}</h2>{"".join(routes)}</section>'
         for tag, routes in by_tag.items()
     )
     info = document["info"]

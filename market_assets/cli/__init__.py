@@ -1,6 +1,8 @@
 """The `market-assets` command: what Dagster's own command line does not do."""
 
+import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -26,6 +28,9 @@ app.command()(data.export)
 def main() -> None:
     """Run the command; an error made for people is printed as one line, without a traceback."""
     try:
+        home = Path(os.environ.get("MARKET_ASSETS_HOME", "data")).resolve() / "dagster"
+        if (home / "dagster.yaml").exists():  # what `make dev` made; status and health look there
+            os.environ.setdefault("DAGSTER_HOME", str(home))
         app()
     except MarketAssetsError as error:
         typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from dashboards.coverage import coverage_figure, without_guesses
-from dashboards.figures import quality_colour, symbol_figure
-from dashboards.theme import DARK, LIGHT
+from dashboards.figures import symbol_figure
+from dashboards.theme import DARK, LIGHT, quality_colour
 from market_assets.tables import contract
 
 from .conftest import CLOSES, DAYS, action, scored
