@@ -45,7 +45,8 @@ class Run:
     """One run."""
 
     run_id: str
-    job: str
+    #: what it materialises; the job's name where it names no assets
+    subject: str
     status: str
     created_at: datetime
     duration_s: float | None
@@ -200,7 +201,8 @@ def _runs(instance: "DagsterInstance") -> list[Run]:
     return [
         Run(
             run_id=record.dagster_run.run_id,
-            job=record.dagster_run.job_name,
+            subject=", ".join(sorted(key.to_user_string() for key in record.dagster_run.asset_selection or ()))
+            or record.dagster_run.job_name,
             status=record.dagster_run.status.value,
             created_at=record.create_timestamp.astimezone(UTC),
             duration_s=record.end_time - record.start_time if record.end_time and record.start_time else None,
@@ -217,7 +219,8 @@ def _automation(instance: "DagsterInstance") -> list[Automation]:
             Automation(
                 name=state.instigator_name,
                 kind=state.instigator_type.value.lower(),
-                status=state.status.value,
+                # declared in code is stored only for what runs unless somebody stops it
+                status="RUNNING" if state.status.value == "DECLARED_IN_CODE" else state.status.value,
                 last_tick_at=_instant(ticks[0].timestamp) if ticks else None,
                 last_tick=ticks[0].status.value if ticks else None,
             )

@@ -50,7 +50,7 @@ class SourceFacts:
 class Sources:
     """The vendors the settings name."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] = clock.now) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], datetime] = clock.wall) -> None:
         self._settings, self._now = settings, now
 
     @functools.cached_property

@@ -181,14 +181,20 @@ def _runs(services: Services) -> Component:
     run_rows = [
         [
             html.Code(run.run_id[:8]),
-            run.job.strip("_").replace("_", " "),
+            run.subject,
             widgets.pill(run.status.lower(), widgets.TONES.get(run.status, "idle")),
             f"{wording.age((now - run.created_at).total_seconds())} ago",
             f"{run.duration_s:,.1f} s" if run.duration_s is not None else "",
         ]
         for run in runs
     ]
-    run_columns = [("run", "left"), ("job", "left"), ("state", "left"), ("started", "right"), ("took", "right")]
+    run_columns = [
+        ("run", "left"),
+        ("materialises", "left"),
+        ("state", "left"),
+        ("started", "right"),
+        ("took", "right"),
+    ]
     check_rows = [
         [
             html.Code(check.asset),

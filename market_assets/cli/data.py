@@ -1,6 +1,7 @@
 """`market-assets status | health | export`: what is stored, whether all is well, and a way out."""
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from market_assets.core.errors import InvalidRequest
+from market_assets.core.errors import InvalidRequest, UnknownName
+from market_assets.equities.universe import universe
 from market_assets.settings import settings
 from market_assets.tables import TABLES
 from market_assets.values import load_asset_value
@@ -70,15 +72,20 @@ def export(
     start: Annotated[str | None, typer.Option(help="first day or instant")] = None,
     end: Annotated[str | None, typer.Option(help="last day or instant, inclusive")] = None,
     symbol: Annotated[list[str] | None, typer.Option(help="only these symbols")] = None,
+    partition: Annotated[list[str] | None, typer.Option(help="only these partitions, for example AAPL|2025")] = None,
     as_of: Annotated[str | None, typer.Option(help="the data as it was published then")] = None,
     adjust: Annotated[str | None, typer.Option(help="none, split or total, for equities_daily_bars")] = None,
     max_rows: Annotated[
         int | None, typer.Option(help="refuse to write more rows; api.export_max_rows by default")
     ] = None,
 ) -> None:
-    """Write a table, or a part of it, to a file."""
+    """Write a table, or a part of it, to a file.
+
+    A table, column, partition or symbol that does not exist is refused with the nearest that do.
+    """
     frame = load_asset_value(
         table,
+        partition,
         start=start,
         end=end,
         columns=[name.strip() for name in columns.split(",")] if columns else None,
@@ -86,6 +93,8 @@ def export(
         as_of=as_of,
         adjust=adjust,  # type: ignore[arg-type]
     )
+    if symbol and frame.is_empty():
+        _check_symbols(symbol)
     cap = max_rows or settings().api.export_max_rows
     if frame.height > cap:
         raise InvalidRequest(
@@ -97,6 +106,16 @@ def export(
         raise InvalidRequest("parquet is binary: name a file with --out")
     _write(frame, chosen, out)
     typer.echo(f"{frame.height:,} rows of {table}" + (f" to {out}" if out else ""), err=True)
+
+
+def _check_symbols(symbols: Sequence[str]) -> None:
+    """Raise UnknownName for a symbol that neither the universe nor the stored bars have."""
+    store = open_store(settings())
+    stored = {key.split("|")[0] for key in store.partitions(TABLES["equities_daily_bars"])}
+    known = sorted({*universe(store, settings().equities), *stored})
+    for symbol in symbols:
+        if symbol not in known:
+            raise UnknownName("symbol", symbol, known)
 
 
 def _write(frame: pl.DataFrame, chosen: Format, out: Path | None) -> None:
