@@ -11,6 +11,7 @@ from resources.stores import open_store
 from resources.vendors.registry import Vendors
 from schedules.equities import equities_schedules
 from sensors.follow import follow_sensor
+from sensors.repair import repair_sensor
 from sensors.symbols import symbols_sensor
 
 
@@ -31,6 +32,7 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
         sensors=[
             follow_sensor(default_status=dg.DefaultSensorStatus.RUNNING),
             symbols_sensor(found, default_status=sensing),
+            repair_sensor(found, default_status=sensing),
         ],
         schedules=equities_schedules(found, default_status=scheduling),
         resources={

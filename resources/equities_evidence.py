@@ -68,6 +68,13 @@ class Evidence:
         rejected = self.store.read(_BARS.quarantine(), columns=["symbol", "session_date"], start=start, end=end)
         return rejected.unique(maintain_order=True)
 
+    def given_up(self) -> pl.DataFrame:
+        """symbol, year of the partitions whose repairs are spent."""
+        limit = self.fetch.settings.equities.repair_days
+        spent = [key for key, days in self.log.repair_days(_BARS.name).items() if len(days) >= limit]
+        rows = [(key.rsplit("|", 1)[0], int(key.rsplit("|", 1)[1])) for key in sorted(spent)]
+        return pl.DataFrame(rows, schema=gaps.SYMBOL_YEARS, orient="row")
+
     def second_source(self, bars: pl.DataFrame, warn: Callable[[str], object]) -> SecondSource:
         """What the second source has of the symbol-years in which stored bars lack a session."""
         sessions_found = [pl.DataFrame(schema=gaps.SYMBOL_SESSIONS)]

@@ -7,6 +7,7 @@ run group already finished; `equities_gaps` tells a failed fetch from a vendor's
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,9 @@ CREATE TABLE IF NOT EXISTS fetches (
   asset TEXT NOT NULL, partition TEXT NOT NULL, run_group TEXT NOT NULL,
   finished_at TEXT NOT NULL, succeeded_at TEXT, outcome TEXT NOT NULL, error TEXT,
   PRIMARY KEY (asset, partition)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS repairs (
+  asset TEXT NOT NULL, partition TEXT NOT NULL, day TEXT NOT NULL, PRIMARY KEY (asset, partition, day)
 ) WITHOUT ROWID"""
 _BUSY_S = 30.0
 
@@ -80,13 +84,36 @@ class FetchLog:
             orient="row",
         )
 
+    def repair_asked(self, asset: str, partitions: Iterable[str], day: date) -> None:
+        """Note that these partitions are fetched again on `day` because of a gap."""
+        with self._open() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO repairs VALUES (?, ?, ?)", [(asset, key, day.isoformat()) for key in partitions]
+            )
+
+    def repair_days(self, asset: str) -> dict[str, list[date]]:
+        """Partition -> the days on which it was fetched again, oldest first."""
+        with self._open() as db:
+            found = db.execute("SELECT partition, day FROM repairs WHERE asset = ? ORDER BY day", (asset,)).fetchall()
+        days: dict[str, list[date]] = {}
+        for partition, day in found:
+            days.setdefault(partition, []).append(date.fromisoformat(day))
+        return days
+
+    def repaired(self, asset: str, partitions: Iterable[str]) -> None:
+        """Forget the repairs of partitions that have no open gap any more."""
+        with self._open() as db:
+            db.executemany(
+                "DELETE FROM repairs WHERE asset = ? AND partition = ?", [(asset, key) for key in partitions]
+            )
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(self._path, timeout=_BUSY_S)
         try:
             db.execute("PRAGMA journal_mode = WAL")
-            db.execute(_SCHEMA)
+            db.executescript(_SCHEMA)
             with db:
                 yield db
         finally:

@@ -112,6 +112,12 @@ class Desk:
                 self.environment[name] = value
         settings.cache_clear()
 
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take a test, which has a home of its own otherwise, to this desk."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
     def configure(self, **sections: Any) -> None:
         """Write `<home>/config.yaml`."""
         (self.home / "config.yaml").write_text(yaml.safe_dump(sections))

@@ -93,7 +93,7 @@ def export(
         as_of=as_of,
         adjust=adjust,  # type: ignore[arg-type]
     )
-    if symbol and frame.is_empty():
+    if symbol:
         _check_symbols(symbol)
     cap = max_rows or settings().api.export_max_rows
     if frame.height > cap:

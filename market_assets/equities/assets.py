@@ -141,6 +141,7 @@ def equities_gaps(
         quarantined=evidence.quarantined(),
         second_source=second.sessions,
         asked_whole=second.asked,
+        given_up=evidence.given_up(),
         years=years,
     )
 

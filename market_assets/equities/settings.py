@@ -71,6 +71,7 @@ class EquitiesSettings(Section):
     vendor_delay_min: int = Field(120, ge=0)
     min_quality: float = Field(0.85, ge=0, le=1)
     trailing_sessions: int = Field(30, ge=1, description="Sessions re-fetched for late corrections")
+    repair_days: int = Field(5, ge=1, description="Days on which a partition with an open gap is fetched again")
     score: ScoreSettings = ScoreSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
 

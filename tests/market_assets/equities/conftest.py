@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from market_assets.settings import settings
 from tests.desk import Desk, Results, Sandbox, opened
 
 #: the first Tuesday of 2024, before the open: the newest due session is Friday 2023-12-29
@@ -34,9 +34,7 @@ def built(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def chain(built: Chain, monkeypatch: pytest.MonkeyPatch) -> Chain:
+def chain(built: Chain, home: Path, monkeypatch: pytest.MonkeyPatch) -> Chain:
     """That desk, to be read; each test has a home of its own otherwise."""
-    for name, value in built.desk.environment.items():
-        monkeypatch.setenv(name, value)
-    settings.cache_clear()
+    built.desk.enter(monkeypatch)
     return built
