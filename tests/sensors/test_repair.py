@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from market_assets.core import clock
+from market_assets.definitions import build_defs
 from market_assets.equities.partitions import SYMBOLS_NAME
 from market_assets.equities.schemas import EquitiesGaps
 from market_assets.settings import settings
@@ -50,7 +51,8 @@ def tick(instance: dg.DagsterInstance, day: date) -> list[str]:
     """First partitions of the ranges asked for on `day`."""
     sensor = repair_sensor(settings(), default_status=dg.DefaultSensorStatus.STOPPED)
     with clock.frozen(day):
-        result = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        context = dg.build_sensor_context(instance=instance, definitions=build_defs(settings()))
+        result = sensor.evaluate_tick(context)
     return [request.tags["dagster/asset_partition_range_start"] for request in result.run_requests or []]
 
 
