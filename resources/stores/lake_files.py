@@ -129,13 +129,16 @@ def decode(
             body = io.BytesIO(handle.read()) if not large else handle
             manifest = _from_metadata(path, pl.read_parquet_metadata(body), identity)
             body.seek(0)
-            schema = pl.read_parquet_schema(body)
-            body.seek(0)
-            wanted = [name for name in columns if name in schema] if large and columns is not None else None
+            wanted, schema = None, None
+            if large and columns is not None:
+                schema = pl.read_parquet_schema(body)
+                body.seek(0)
+                wanted = [name for name in columns if name in schema]
             frame = pl.read_parquet(body, columns=wanted)
     except FileNotFoundError:
         return None
-    decoded = Decoded(frame, manifest, column_types(schema), _key_at(frame, key, 0), _key_at(frame, key, -1))
+    stored = column_types(frame.schema if schema is None else schema)
+    decoded = Decoded(frame, manifest, stored, _key_at(frame, key, 0), _key_at(frame, key, -1))
     if keep and not large:
         _frames.put(path, identity, decoded, int(frame.estimated_size()) + 1)
     return decoded
@@ -144,7 +147,7 @@ def decode(
 def _key_at(frame: pl.DataFrame, key: tuple[str, ...], row: int) -> Key | None:
     if frame.is_empty() or any(name not in frame.columns for name in key):
         return None
-    return frame.select(key).row(row)
+    return tuple(frame.get_column(name)[row] for name in key)
 
 
 def _identity(stat: os.stat_result) -> Identity:

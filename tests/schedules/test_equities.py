@@ -1,14 +1,14 @@
 """When equities ask: sessions only, after the close in summer and winter, trailing years."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import polars as pl
 import pytest
 
-from market_assets.equities.partitions import EQUITY_SYMBOLS
-from market_assets.equities.schemas import EquitiesSymbols
+from market_assets.equities.partitions import SYMBOLS_NAME
+from market_assets.equities.schemas import EquitiesDailyBars, EquitiesSymbols
 from market_assets.equities.settings import SymbolSettings
 from market_assets.equities.transforms import symbols
 from market_assets.equities.universe import OVERRIDES
@@ -27,7 +27,7 @@ def tick(name: str, at: datetime, *listed: SymbolSettings) -> list[dict[str, str
         s for s in equities_schedules(settings(), default_status=dg.DefaultScheduleStatus.STOPPED) if s.name == name
     )
     with dg.instance_for_test() as instance:
-        instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, [line.symbol for line in listed])
+        instance.add_dynamic_partitions(SYMBOLS_NAME, [line.symbol for line in listed])
         context = dg.build_schedule_context(instance=instance, scheduled_execution_time=at)
         result = schedule.evaluate_tick(context)
     if result.skip_message:
@@ -82,3 +82,39 @@ def test_without_symbols_the_schedule_says_what_to_do() -> None:
     """An empty universe is a reason, not a run."""
     at = datetime(2026, 11, 20, 18, 30, tzinfo=NEW_YORK)
     assert "symbols add" in tick("equities_after_close", at, GONE)
+
+
+def test_what_a_fallback_served_is_asked_of_the_first_source_again() -> None:
+    """Saturday re-fetches the running year of all, and the older year that Yahoo had to serve."""
+    bars = EquitiesDailyBars.contract()
+    rows = pl.DataFrame(
+        [
+            {
+                "symbol": "MSFT",
+                "timeframe": "1d",
+                "ts": datetime(2023, 3, 1, tzinfo=UTC),
+                **dict.fromkeys(("open", "high", "low", "close"), 10.0),
+                "volume": 1.0,
+                "source": "yahoo",
+                "ingested_at": datetime(2023, 3, 2, tzinfo=UTC),
+                "session_date": date(2023, 3, 1),
+                "vwap_vendor": None,
+                "trade_count": None,
+                "price_basis": "unadjusted_derived",
+                "fallback_level": 1,
+            }
+        ],
+        schema=bars.schema,
+    )
+    open_store(settings()).write(bars, "MSFT|2023", rows)
+    saturday = datetime(2026, 6, 20, 3, 0, tzinfo=UTC)
+    assert tick("equities_late_corrections", saturday, AAPL, MSFT) == [
+        {"start": "AAPL|2026", "end": "MSFT|2026"},
+        {"start": "MSFT|2023", "end": "MSFT|2023"},
+    ]
+
+
+def test_the_running_year_is_reconciled() -> None:
+    """The second source is asked for the running year of all symbols."""
+    at = datetime(2026, 6, 18, 2, 0, tzinfo=UTC)
+    assert tick("equities_reconcile", at, AAPL) == [{"start": "2026", "end": "2026"}]

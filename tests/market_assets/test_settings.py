@@ -1,0 +1,228 @@
+"""Settings: every key can be set from the file and from the environment, and what is wrong is named."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import orjson
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from market_assets.core import clock
+from market_assets.settings import InvalidSettings, Settings, load, settings
+
+EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
+#: read by the project, not part of the settings object
+BESIDE = {"MARKET_ASSETS_CONFIG", "MARKET_ASSETS_NOW"}
+#: keys whose other value cannot be made from the default by a rule
+OTHERS: dict[str, Any] = {
+    "home": "elsewhere",
+    "api.page_rows": 1000,
+    "api.cors_origins": ["https://desk.example"],
+    "equities.universe": [{"symbol": "IBM"}],
+    "equities.sources": ["polygon"],
+    "equities.reconcile.source": "polygon",
+}
+#: what has to be set beside a key so that the whole is valid
+COMPANIONS = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, annotation and default of every setting that is no section."""
+    for name, described in model.model_fields.items():
+        kind = described.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from leaves(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", kind, described.get_default(call_default_factory=True)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a top-level field is one of the secrets, which only the environment holds."""
+    return "Secret" in str(Settings.model_fields[name].annotation)
+
+
+KEYS = {key: (kind, default) for key, kind, default in leaves(Settings)}
+OPEN_KEYS = [key for key in KEYS if key in OTHERS or "." in key or not is_secret(key)]
+
+
+def other(key: str) -> Any:
+    """A valid value that is not the default."""
+    if key in OTHERS:
+        return OTHERS[key]
+    kind, default = KEYS[key]
+    if get_origin(kind) is Literal:
+        return next(choice for choice in get_args(kind) if choice != default)
+    if isinstance(default, str):
+        return f"{default}/other"
+    return default + 1 if isinstance(default, int) else default / 2
+
+
+def variable(key: str) -> str:
+    """The environment variable of a dotted key."""
+    alias = Settings.model_fields[key].validation_alias if key in Settings.model_fields else None
+    return str(alias) if alias else f"MARKET_ASSETS_{key.replace('.', '__').upper()}"
+
+
+def nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Dotted keys as the tree of a YAML file."""
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        at = tree
+        for section in sections:
+            at = at.setdefault(section, {})
+        at[name] = value
+    return tree
+
+
+def found(key: str) -> Any:
+    """The value in force, as plain data."""
+    value: Any = load().model_dump(mode="json")
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def as_expected(key: str, value: Any) -> Any:
+    """What `found` shows of a value: a universe line comes with its defaults."""
+    if key != "equities.universe":
+        return value
+    return [Settings(equities={"universe": value}).equities.universe[0].model_dump(mode="json")]
+
+
+@pytest.mark.parametrize("key", [key for key in OPEN_KEYS if key != "home"])
+def test_every_key_is_read_from_the_file(home: Path, key: str):
+    """A value in config.yaml reaches the settings under the same dotted key."""
+    values = {key: other(key), **COMPANIONS.get(key, {})}
+    assert found(key) != as_expected(key, other(key)), "the other value is not the default"
+    (home / "config.yaml").write_text(yaml.safe_dump(nested(values)))
+    assert found(key) == as_expected(key, other(key))
+
+
+@pytest.mark.parametrize("key", OPEN_KEYS)
+def test_every_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, key: str):
+    """`equities.start_year` is MARKET_ASSETS_EQUITIES__START_YEAR, and so on for each key; lists are JSON."""
+    for name, value in {key: other(key), **COMPANIONS.get(key, {})}.items():
+        monkeypatch.setenv(variable(name), value if isinstance(value, str) else orjson.dumps(value).decode())
+    assert found(key) == as_expected(key, other(key))
+
+
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if is_secret(name)])
+def test_secrets_are_read_from_the_environment_and_never_shown(monkeypatch: pytest.MonkeyPatch, name: str):
+    """The value is there for the one who asks for it, and stars for everybody else."""
+    monkeypatch.setenv(variable(name), "s3cr3t-value")
+    current = load()
+    assert getattr(current, name).get_secret_value() == "s3cr3t-value"
+    assert "s3cr3t-value" not in repr(current) + str(current.model_dump(mode="json")) + current.model_dump_json()
+
+
+def test_environment_over_file_over_default(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each level answers only for the keys that the one above leaves open, also inside one section."""
+    (home / "config.yaml").write_text("equities: {start_year: 2016, min_quality: 0.9}\n")
+    monkeypatch.setenv("MARKET_ASSETS_EQUITIES__START_YEAR", "2017")
+    equities = load().equities
+    assert (equities.start_year, equities.min_quality, equities.vendor_delay_min) == (2017, 0.9, 120)
+
+
+def test_another_file_can_be_named(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+    """MARKET_ASSETS_CONFIG wins over the file in the home."""
+    (home / "config.yaml").write_text("equities: {start_year: 2016}\n")
+    (tmp_path / "named.yaml").write_text("equities: {start_year: 2018}\n")
+    monkeypatch.setenv("MARKET_ASSETS_CONFIG", str(tmp_path / "named.yaml"))
+    assert load().equities.start_year == 2018
+
+
+def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch):
+    """`.env` has empty lines for what is not set: they leave the default."""
+    monkeypatch.setenv("MARKET_ASSETS_EQUITIES__START_YEAR", "")
+    monkeypatch.setenv("POLYGON_API_KEY", "")
+    assert (load().equities.start_year, load().polygon_api_key) == (2015, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("store: sqlite", ["store: ", "'duckdb' or 'postgres'"]),
+        ("stor: duckdb", ["stor: ", "not permitted"]),
+        ("equities: {start_yaer: 2016}", ["equities.start_yaer: ", "not permitted"]),
+        ("equities: {start_year: next}", ["equities.start_year: ", "integer"]),
+        ("equities: {start_year: 1800}", ["equities.start_year: ", "1990"]),
+        ("equities: {universe: [{symbol: A, asset_class: bond}]}", ["equities.universe.0.asset_class: ", "'crypto'"]),
+        ("equities: {sources: []}", ["equities: ", "equities.sources must name at least one source"]),
+        ("equities: {sources: [yahoo]}", ["equities: ", "must differ from the first source (yahoo)"]),
+        ("polygon: {budget: {per_minute: -1}}", ["polygon.budget.per_minute: ", "greater than or equal to 0"]),
+        ("api: {port: 70000}", ["api.port: ", "65535"]),
+    ],
+)
+def test_an_error_is_named_by_its_key(home: Path, text: str, named: list[str]):
+    """Key, rule and nothing else: no traceback of a library, no link."""
+    (home / "config.yaml").write_text(text)
+    with pytest.raises(InvalidSettings) as refused:
+        load()
+    lines = str(refused.value).splitlines()
+    assert lines[0] == "settings are not valid:"
+    assert len(lines) == 2
+    assert lines[1].startswith(f"  {named[0]}")
+    assert named[1] in lines[1]
+    assert "errors.pydantic.dev" not in lines[1]
+
+
+def test_all_errors_are_told_at_once(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """One line per mistake, wherever it was made."""
+    (home / "config.yaml").write_text("store: sqlite\ngaps: {warn_share: 2}\n")
+    monkeypatch.setenv("MARKET_ASSETS_API__PORT", "web")
+    with pytest.raises(InvalidSettings) as refused:
+        load()
+    assert sorted(line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:]) == [
+        "api.port",
+        "gaps.warn_share",
+        "store",
+    ]
+
+
+def test_a_wrong_secret_is_not_shown_in_the_error(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """An error elsewhere does not print the values beside it."""
+    monkeypatch.setenv("POLYGON_API_KEY", "s3cr3t-value")
+    monkeypatch.setenv("MARKET_ASSETS_STORE", "sqlite")
+    with pytest.raises(InvalidSettings) as refused:
+        load()
+    assert "s3cr3t-value" not in str(refused.value)
+
+
+def test_settings_are_read_once_and_frozen():
+    """Everybody in a process sees the same object, and nobody changes it."""
+    assert settings() is settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings().store = "postgres"  # type: ignore[misc]
+
+
+def examples() -> dict[str, str]:
+    """The variables of `.env.example`."""
+    lines = [line.strip() for line in EXAMPLE.read_text().splitlines()]
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_every_variable_of_the_example_is_a_setting():
+    """What a person may copy means something."""
+    known = {variable(name) for name in Settings.model_fields} | BESIDE
+    assert set(examples()) - known == set()
+
+
+def test_every_variable_of_its_own_is_in_the_example():
+    """Each top-level setting that is no section of the file can be found there, and so can the two beside."""
+    single = {variable(key) for key in KEYS if "." not in key}
+    assert (single | BESIDE) - set(examples()) == set()
+
+
+def test_the_example_as_it_is_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    """Copied and loaded unedited it gives the defaults."""
+    for name in [name for name in os.environ if name.startswith("MARKET_ASSETS_")]:
+        monkeypatch.delenv(name)
+    defaults = load()
+    for name, value in examples().items():
+        monkeypatch.setenv(name, value)
+    assert load() == defaults
+    assert clock.now().year >= 2026, "an empty MARKET_ASSETS_NOW does not stop the clock"
