@@ -90,7 +90,11 @@ def shown(number: float) -> str:
 def _commit() -> str | None:
     """The commit that was measured; None outside a checkout. `+` where the tree has changes."""
     found = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty=+", "--abbrev=12"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return found.stdout.strip() or None
 

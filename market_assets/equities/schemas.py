@@ -197,7 +197,7 @@ def _feature(description: str) -> object:
 
 
 class EquitiesFeatures(Table):
-    """Technical and cross-sectional features of one symbol at one session, on total-return prices.
+    """One session of one symbol with its technical and cross-sectional features, on total-return prices.
 
     Null until the window is full. `label_*` looks ahead and must not feed a signal.
     """

@@ -7,11 +7,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from market_assets.core.checks import Check, asset_checks, contract_holds
+from market_assets.core.checks import Check, asset_checks, contract_holds, run_partitions
 from market_assets.core.contracts import Table
 from market_assets.equities import schemas
 from market_assets.equities.checks import actions, bars, causality, derived
-from market_assets.equities.partitions import EQUITY_SYMBOLS, SYMBOL_YEAR, YEAR
 from resources.stores.protocol import PartitionStore
 
 Loader = Callable[[dg.AssetCheckExecutionContext], Mapping[str, Any]]
@@ -27,18 +26,12 @@ def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
     return store
 
 
-def _own(context: dg.AssetCheckExecutionContext) -> list[str] | None:
-    """The partitions of the run, or None for a check that is run over everything."""
-    ranged = context.has_partition_key or context.has_partition_key_range
-    return sorted(context.partition_keys) if ranged else None
-
-
 def _whole(context: dg.AssetCheckExecutionContext, table: type[Table]) -> pl.DataFrame:
     return _store(context).read(table.contract())
 
 
 def _years(context: dg.AssetCheckExecutionContext) -> dict[str, Any]:
-    own = _own(context)
+    own = run_partitions(context)
     return {"start": date(int(own[0]), 1, 1), "end": date(int(own[-1]), 12, 31)} if own else {}
 
 
@@ -46,19 +39,19 @@ def _loader(table: type[Table], **others: Callable[[dg.AssetCheckExecutionContex
     """Arguments of a table's judgements: the run's rows as `frame`, and what else they name."""
 
     def load(context: dg.AssetCheckExecutionContext) -> Mapping[str, Any]:
-        frame = _store(context).read(table.contract(), _own(context))
+        frame = _store(context).read(table.contract(), run_partitions(context))
         return {"frame": frame, **{name: read(context) for name, read in others.items()}}
 
     return load
 
 
 def _bars_of_symbols(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    own = _own(context)
+    own = run_partitions(context)
     return _store(context).read(schemas.EquitiesDailyBars.contract(), where={"symbol": own} if own else None)
 
 
 def _bars_with_previous_year(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    own = _own(context) or []
+    own = run_partitions(context) or []
     symbols = sorted({key.split("|")[0] for key in own})
     years = [int(key.split("|")[1]) for key in own]
     bounds: dict[str, Any] = {"start": date(min(years) - 2, 1, 1), "end": date(max(years), 12, 31)} if own else {}
@@ -91,11 +84,10 @@ CHECKS = [
         load=_loader(
             schemas.EquitiesDailyBars,
             quarantined=lambda context: _store(context).read(
-                schemas.EquitiesDailyBars.contract().quarantine(), _own(context)
+                schemas.EquitiesDailyBars.contract().quarantine(), run_partitions(context)
             ),
             symbols=lambda context: _whole(context, schemas.EquitiesSymbols),
         ),
-        partitions_def=SYMBOL_YEAR,
         required_resource_keys={"store"},
     ),
     asset_checks(
@@ -108,7 +100,6 @@ CHECKS = [
             _check(actions.actions_withdrawn),
         ],
         load=_loader(schemas.EquitiesCorporateActions, bars=_bars_of_symbols),
-        partitions_def=EQUITY_SYMBOLS,
         required_resource_keys={"store"},
     ),
     asset_checks(
@@ -122,12 +113,11 @@ CHECKS = [
         ],
         load=_loader(
             schemas.EquitiesScoredBars,
-            bars=lambda context: _store(context).read(schemas.EquitiesDailyBars.contract(), _own(context)),
+            bars=lambda context: _store(context).read(schemas.EquitiesDailyBars.contract(), run_partitions(context)),
             longer_bars=_bars_with_previous_year,
             actions=lambda context: _whole(context, schemas.EquitiesCorporateActions),
             symbols=lambda context: _whole(context, schemas.EquitiesSymbols),
         ),
-        partitions_def=SYMBOL_YEAR,
         required_resource_keys={"store"},
     ),
     asset_checks(
@@ -142,7 +132,6 @@ CHECKS = [
             scored=lambda context: _store(context).read(schemas.EquitiesScoredBars.contract(), **_years(context)),
             actions=lambda context: _whole(context, schemas.EquitiesCorporateActions),
         ),
-        partitions_def=YEAR,
         required_resource_keys={"store"},
     ),
     asset_checks(
@@ -152,7 +141,6 @@ CHECKS = [
             schemas.EquitiesGaps,
             bars=lambda context: _store(context).read(schemas.EquitiesDailyBars.contract(), **_years(context)),
         ),
-        partitions_def=YEAR,
         required_resource_keys={"store"},
     ),
     asset_checks(
@@ -170,14 +158,13 @@ CHECKS = [
                 schemas.EquitiesAdjustedBars.contract(),
                 **(
                     {"start": date(_years(context)["start"].year - 1, 1, 1), "end": _years(context)["end"]}
-                    if _own(context)
+                    if run_partitions(context)
                     else {}
                 ),
             ),
             actions=lambda context: _whole(context, schemas.EquitiesCorporateActions),
             symbols=lambda context: _whole(context, schemas.EquitiesSymbols),
         ),
-        partitions_def=YEAR,
         required_resource_keys={"store"},
     ),
     asset_checks(
@@ -188,7 +175,6 @@ CHECKS = [
             _check(derived.basis_and_dates),
         ],
         load=_loader(schemas.EquitiesReconciliation),
-        partitions_def=YEAR,
         required_resource_keys={"store"},
     ),
     asset_checks(
