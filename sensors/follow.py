@@ -4,8 +4,9 @@ A tick reads every materialisation since the last one, works out which downstrea
 made stale, waits until nothing upstream of an asset is still pending or running, and then asks for
 whole ranges. A materialisation whose content did not change makes nothing stale, except what was
 never materialised. A partition is asked for only when every partitioned parent has stored data that
-agrees with it on the dimensions they share. Raw assets are never asked for here: that is the
-business of schedules and backfills.
+agrees with it on the dimensions they share. What is up to date is told by runs, not by the order of
+events: a run that began before its input changed has not read the change, however late it stored.
+Raw assets are never asked for here: that is the business of schedules and backfills.
 """
 
 import json
@@ -32,6 +33,8 @@ class Cursor:
 
     event_id: int = 0
     pending: dict[str, dict[str, int]] = field(default_factory=dict)
+    #: event -> run that it belongs to and its time, for every event in `pending`
+    causes: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
@@ -40,7 +43,10 @@ class Cursor:
 
     def write(self) -> str:
         """The cursor as it is stored."""
-        return json.dumps({"event_id": self.event_id, "pending": {k: v for k, v in self.pending.items() if v}})
+        pending = {name: stale for name, stale in self.pending.items() if stale}
+        used = {str(event) for stale in pending.values() for event in stale.values()}
+        causes = {event: cause for event, cause in self.causes.items() if event in used}
+        return json.dumps({"event_id": self.event_id, "pending": pending, "causes": causes})
 
 
 class Follower:
@@ -54,23 +60,25 @@ class Follower:
 
     def collect(self) -> int:
         """Read new materialisations and mark what they make stale. Returns how many were read."""
-        read = 0
-        for key in sorted(self.graph.materializable_asset_keys, key=str):
-            if not self.graph.get(key).child_keys:
-                continue
-            read += self._collect_asset(key)
-        newest = self.instance.event_log_storage.get_maximum_record_id()
-        self.cursor.event_id = max(self.cursor.event_id, newest or 0)
+        # the end is fixed first: what is stored while this reads belongs to the next tick
+        until = self.instance.event_log_storage.get_maximum_record_id() or 0
+        if until <= self.cursor.event_id:
+            return 0
+        parents = [key for key in self.graph.materializable_asset_keys if self.graph.get(key).child_keys]
+        read = sum(self._collect_asset(key, until) for key in sorted(parents, key=str))
+        self.cursor.event_id = until
         return read
 
-    def _collect_asset(self, key: dg.AssetKey) -> int:
+    def _collect_asset(self, key: dg.AssetKey, until: int) -> int:
         changed: dict[str, int] = {}
         seen: dict[str, int] = {}
         storage_cursor: str | None = None
         read = 0
         while True:
             page = self.instance.fetch_materializations(
-                dg.AssetRecordsFilter(asset_key=key, after_storage_id=self.cursor.event_id),
+                dg.AssetRecordsFilter(
+                    asset_key=key, after_storage_id=self.cursor.event_id, before_storage_id=until + 1
+                ),
                 limit=_EVENTS_PER_TICK,
                 cursor=storage_cursor,
                 ascending=True,
@@ -81,6 +89,7 @@ class Follower:
                     continue
                 partition = materialization.partition or WHOLE
                 seen[partition] = record.storage_id
+                self.cursor.causes[str(record.storage_id)] = (record.run_id, record.timestamp)
                 unchanged = materialization.metadata.get("unchanged")
                 if unchanged is None or not unchanged.value:
                     changed[partition] = record.storage_id
@@ -97,16 +106,39 @@ class Follower:
     ) -> None:
         if not seen or child not in self.graph.materializable_asset_keys:
             return
-        materialized = self._latest_ids(child)
         stale = self.cursor.pending.setdefault(child.to_user_string(), {})
-        for partition in self._downstream(parent, child, seen) - set(materialized):
-            stale[partition] = max(stale.get(partition, 0), *seen.values())
+        newest = max(seen.values())
+        for partition in self._downstream(parent, child, seen) - set(self._latest_ids(child)):
+            stale[partition] = max(stale.get(partition, 0), newest)
         if not changed:
             return
         newest = max(changed.values())
-        for partition in self._downstream(parent, child, changed):
-            if materialized.get(partition, 0) < newest:
-                stale[partition] = max(stale.get(partition, 0), newest)
+        for partition in self._outdated(child, self._downstream(parent, child, changed), newest):
+            stale[partition] = max(stale.get(partition, 0), newest)
+
+    def _outdated(self, child: dg.AssetKey, keys: Iterable[str], cause: int) -> set[str]:
+        """Those of the child's partitions whose latest materialisation did not read what `cause` stored."""
+        latest = self._latest_ids(child)
+        later = {key: latest[key] for key in keys if latest.get(key, 0) > cause}
+        blind = self._blind_to(cause, child, set(later.values()))
+        return {key for key in keys if key not in later or later[key] in blind}
+
+    def _blind_to(self, cause: int, child: dg.AssetKey, events: set[int]) -> set[int]:
+        """Those of the child's events whose run began before `cause`, in another run than its own."""
+        if not events or str(cause) not in self.cursor.causes:
+            return set()
+        cause_run, caused_at = self.cursor.causes[str(cause)]
+        wanted = dg.AssetRecordsFilter(asset_key=child, storage_ids=sorted(events))
+        run_of = {r.storage_id: r.run_id for r in self.instance.fetch_materializations(wanted, len(events)).records}
+        began = {
+            record.dagster_run.run_id: record.start_time
+            for record in self.instance.get_run_records(RunsFilter(run_ids=sorted(set(run_of.values()))))
+        }
+        return {
+            event
+            for event, run in run_of.items()
+            if run != cause_run and (start := began.get(run)) is not None and start < caused_at
+        }
 
     def _downstream(self, parent: dg.AssetKey, child: dg.AssetKey, keys: Iterable[str]) -> set[str]:
         """The child's partitions that the parent's `keys` reach and that can be computed."""
@@ -154,6 +186,7 @@ class Follower:
     def requests(self) -> Iterator[dg.RunRequest]:
         """Runs for what is stale and has nothing pending or running upstream."""
         running = self._running()
+        self._forget_what_was_done()
         pending = {dg.AssetKey.from_user_string(name): stale for name, stale in self.cursor.pending.items() if stale}
         ready = [
             key for key in sorted(pending, key=str)
@@ -178,7 +211,16 @@ class Follower:
                     tags=partitions.range_tags(*span) if span else {},
                 )
             for key in keys:
-                self.cursor.pending.pop(key.to_user_string(), None)
+                own = self.cursor.pending.get(key.to_user_string(), {})
+                # a descendant may be stale elsewhere too: the run covers this span of it only
+                self.cursor.pending[key.to_user_string()] = {at: by for at, by in own.items() if at not in stale}
+
+    def _forget_what_was_done(self) -> None:
+        """Take from what is pending what has been materialised since, for example by the run that made it stale."""
+        for name, stale in self.cursor.pending.items():
+            key = dg.AssetKey.from_user_string(name)
+            due = {at for cause in set(stale.values()) for at in self._outdated(key, _caused_by(stale, cause), cause)}
+            self.cursor.pending[name] = {at: by for at, by in stale.items() if at in due}
 
     def _groups(
         self, ready: Sequence[dg.AssetKey], pending: Mapping[dg.AssetKey, Mapping[str, int]]
@@ -217,8 +259,13 @@ class Follower:
         return found
 
     def _running(self) -> set[dg.AssetKey]:
-        runs = self.instance.get_runs(RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES)))
+        statuses = [dg.DagsterRunStatus.QUEUED, *IN_PROGRESS_RUN_STATUSES]
+        runs = self.instance.get_runs(RunsFilter(statuses=statuses))
         return {key for run in runs for key in (run.asset_selection or ())}
+
+
+def _caused_by(stale: Mapping[str, int], cause: int) -> list[str]:
+    return [at for at, by in stale.items() if by == cause]
 
 
 def _dimensions(key: dg.AssetKey) -> tuple[str, ...]:

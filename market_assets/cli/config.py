@@ -12,6 +12,9 @@ from market_assets.settings import InvalidSettings, Settings, config_file, load
 
 app = typer.Typer(no_args_is_help=True)
 
+#: variables that are no settings: the file's place, the clock, Dagster's own storage (deploy/)
+_READ_ELSEWHERE = {"MARKET_ASSETS_CONFIG", "MARKET_ASSETS_NOW", "MARKET_ASSETS_DAGSTER_POSTGRES_URL"}
+
 
 @app.command()
 def check() -> None:
@@ -73,4 +76,4 @@ def warnings(found: Settings) -> list[str]:
 
 def _known(name: str) -> bool:
     field = name.removeprefix("MARKET_ASSETS_").lower().split("__")[0]
-    return field in Settings.model_fields or name in {"MARKET_ASSETS_CONFIG", "MARKET_ASSETS_NOW"}
+    return field in Settings.model_fields or name in _READ_ELSEWHERE
