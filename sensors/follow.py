@@ -219,7 +219,9 @@ class Follower:
         """Take from what is pending what has been materialised since, for example by the run that made it stale."""
         for name, stale in self.cursor.pending.items():
             key = dg.AssetKey.from_user_string(name)
-            due = {at for cause in set(stale.values()) for at in self._outdated(key, _caused_by(stale, cause), cause)}
+            due: set[str] = set()
+            for cause in set(stale.values()):
+                due |= self._outdated(key, [at for at, by in stale.items() if by == cause], cause)
             self.cursor.pending[name] = {at: by for at, by in stale.items() if at in due}
 
     def _groups(
@@ -262,10 +264,6 @@ class Follower:
         statuses = [dg.DagsterRunStatus.QUEUED, *IN_PROGRESS_RUN_STATUSES]
         runs = self.instance.get_runs(RunsFilter(statuses=statuses))
         return {key for run in runs for key in (run.asset_selection or ())}
-
-
-def _caused_by(stale: Mapping[str, int], cause: int) -> list[str]:
-    return [at for at, by in stale.items() if by == cause]
 
 
 def _dimensions(key: dg.AssetKey) -> tuple[str, ...]:

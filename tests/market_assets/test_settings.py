@@ -15,7 +15,7 @@ from market_assets.settings import InvalidSettings, Settings, load, settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 #: read by the project, not part of the settings object
-BESIDE = {"MARKET_ASSETS_CONFIG", "MARKET_ASSETS_NOW"}
+BESIDE = {"MARKET_ASSETS_CONFIG", "MARKET_ASSETS_NOW", "MARKET_ASSETS_DAGSTER_POSTGRES_URL"}
 #: keys whose other value cannot be made from the default by a rule
 OTHERS: dict[str, Any] = {
     "home": "elsewhere",
@@ -212,7 +212,7 @@ def test_every_variable_of_the_example_is_a_setting():
 
 
 def test_every_variable_of_its_own_is_in_the_example():
-    """Each top-level setting that is no section of the file can be found there, and so can the two beside."""
+    """Each top-level setting that is no section of the file can be found there, and so can those beside."""
     single = {variable(key) for key in KEYS if "." not in key}
     assert (single | BESIDE) - set(examples()) == set()
 
