@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.measure import Row, environment, fresh
 
-_TIMES = 5
+TIMES = 5
 _TIMED = """
 import json, time
 wall, cpu = time.perf_counter(), time.process_time()
@@ -66,7 +66,7 @@ def reader_import(home: Path) -> Row:
 
 def _alternating(one: str, other: str, home: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The best of several of each, by turns: a busy moment strikes both."""
-    pairs = [(_timed(one, home), _timed(other, home)) for _ in range(_TIMES)]
+    pairs = [(_timed(one, home), _timed(other, home)) for _ in range(TIMES)]
     return (
         min((first for first, _ in pairs), key=lambda result: result["wall_s"]),
         min((second for _, second in pairs), key=lambda result: result["wall_s"]),

@@ -41,7 +41,7 @@ class Asked:
         self.client = httpx.Client(base_url=url, headers={"Authorization": "Bearer sandbox"}, timeout=60)
         self.waiting_s = 0.0
 
-    def results(self, path: str, **params: object) -> list[dict[str, Any]]:
+    def results(self, path: str, **params: str | int) -> list[dict[str, Any]]:
         """All pages."""
         rows: list[dict[str, Any]] = []
         url: str | None = str(self.client.build_request("GET", f"/polygon{path}", params=params).url)
@@ -99,16 +99,14 @@ def scored(bars: pd.DataFrame, actions: pd.DataFrame, calendar: pd.Index) -> pd.
     today = on_day.reindex(out["session_date"])
     ratio, cash = today["ratio"].fillna(1.0).to_numpy(), today["cash"].fillna(0.0).to_numpy()
     has_split = today["n_splits"].fillna(0).to_numpy() > 0
-    number = pd.Series(calendar.get_indexer(out["session_date"]), index=out.index)
     out["prev_session_date"] = out["session_date"].shift(1)
-    out["sessions_since_prev"] = number.diff()
+    out["sessions_since_prev"] = np.append(np.nan, np.diff(calendar.get_indexer(pd.Index(out["session_date"]))))
     out["prev_close_ref"] = out["close"].shift(1) / ratio - cash
     out["gap_ratio"] = out["open"] / out["prev_close_ref"] - 1
     basis = np.cumprod(ratio)
-    traded = (out["volume"] / basis).where(out["volume"] > 0)
-    window = traded.rolling(LOOKBACK, min_periods=1)
+    traded = pd.Series(np.where(out["volume"] > 0, out["volume"] / basis, np.nan), index=out.index)
     enough = out["volume"].rolling(LOOKBACK, min_periods=1).count().shift(1) >= LEAST_PRIOR
-    out["volume_median_60"] = (window.median().shift(1) * basis).where(enough)
+    out["volume_median_60"] = (traded.rolling(LOOKBACK, min_periods=1).median().shift(1) * basis).where(enough)
     top, bottom = out[["open", "close"]].max(axis=1), out[["open", "close"]].min(axis=1)
     low_price = out[PRICES].min(axis=1) <= 0
     out["flag_ohlc"] = (out["high"] < top) | (out["low"] > bottom) | low_price | (out["high"] < out["low"])
@@ -126,14 +124,16 @@ def scored(bars: pd.DataFrame, actions: pd.DataFrame, calendar: pd.Index) -> pd.
     out["quality_score"] = np.round(np.maximum(0, 100 - penalty) / 100, 2)
     out["validated"] = out["quality_score"] >= 0.85
     raised = np.array(list(PENALTIES))
-    out["issues"] = [list(raised[row]) if any_raised else [] for row, any_raised in zip(flags, flags.any(1))]
+    out["issues"] = [
+        list(raised[row]) if is_any else [] for row, is_any in zip(flags, list(np.any(flags, axis=1)), strict=True)
+    ]
     return out
 
 
 def adjusted(bars: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
     later = actions["ex_date"].searchsorted(bars["session_date"], side="right")
 
-    def after(factors: pd.Series) -> np.ndarray:
+    def after(factors: "pd.Series[float]") -> np.ndarray:
         """The product of the factors of all actions with a later ex date."""
         return np.append(factors.to_numpy()[::-1].cumprod()[::-1], 1.0)[later]
 

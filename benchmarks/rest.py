@@ -68,7 +68,7 @@ def _measured(command: list[str], env: dict[str, str], home: Path, seconds: floa
 
 def _loaded(port: int, pid: int, env: dict[str, str], seconds: float) -> dict[str, Any]:
     """What the client measured, with the server's CPU per request: that does not depend on the machine's other work."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     server = psutil.Process(pid)
     before = sum(server.cpu_times()[:2])

@@ -130,15 +130,9 @@ class Follower:
         cause_run, caused_at = self.cursor.causes[str(cause)]
         wanted = dg.AssetRecordsFilter(asset_key=child, storage_ids=sorted(events))
         run_of = {r.storage_id: r.run_id for r in self.instance.fetch_materializations(wanted, len(events)).records}
-        began = {
-            record.dagster_run.run_id: record.start_time
-            for record in self.instance.get_run_records(RunsFilter(run_ids=sorted(set(run_of.values()))))
-        }
-        return {
-            event
-            for event, run in run_of.items()
-            if run != cause_run and (start := began.get(run)) is not None and start < caused_at
-        }
+        runs = self.instance.get_run_records(RunsFilter(run_ids=sorted(set(run_of.values()))))
+        began = {record.dagster_run.run_id: record.start_time or 0.0 for record in runs}
+        return {event for event, run in run_of.items() if run != cause_run and began.get(run, caused_at) < caused_at}
 
     def _downstream(self, parent: dg.AssetKey, child: dg.AssetKey, keys: Iterable[str]) -> set[str]:
         """The child's partitions that the parent's `keys` reach and that can be computed."""

@@ -18,7 +18,7 @@ import yaml
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
 from market_assets.definitions import build_defs
-from market_assets.equities.partitions import EQUITY_SYMBOLS
+from market_assets.equities.partitions import SYMBOLS_NAME
 from market_assets.instance import materialize_range
 from market_assets.settings import Settings, settings
 from market_assets.tables import contract
@@ -128,7 +128,7 @@ class Desk:
         """The universe, stored and with partitions; a bare name is a stock."""
         universe: list[dict[str, Any]] = [{"symbol": line} if isinstance(line, str) else line for line in lines]
         self.configure(equities={"universe": universe, **equities})
-        self.instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, [line["symbol"] for line in universe])
+        self.instance.add_dynamic_partitions(SYMBOLS_NAME, [line["symbol"] for line in universe])
         self.materialize("equities_symbols")
 
     @property

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -37,7 +38,7 @@ def shown(path: Path) -> str:
 
 
 @pytest.fixture
-def graph() -> BaseAssetGraph:
+def graph() -> BaseAssetGraph[Any]:
     """The asset graph as it is loaded."""
     return build_defs().resolve_asset_graph()
 
@@ -64,14 +65,14 @@ def declared(decorators: set[str], folder: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("folder", domains(), ids=lambda path: path.name)
-def test_every_asset_of_a_domain_folder_is_loaded(folder: Path):
+def test_every_asset_of_a_domain_folder_is_loaded(folder: Path) -> None:
     """A function that declares an asset is in the graph: no folder and no asset is written for nobody."""
     written = {name for name, _ in declared({"market_asset", "asset", "multi_asset"}, shown(folder))}
     assert written
     assert written - set(specs()) == set()
 
 
-def test_every_sensor_and_schedule_is_loaded():
+def test_every_sensor_and_schedule_is_loaded() -> None:
     """What starts work is in the definitions, whatever file it is in."""
     repository = build_defs().get_repository_def()
     loaded = {sensor.name for sensor in repository.sensor_defs} | {one.name for one in repository.schedule_defs}
@@ -82,7 +83,7 @@ def test_every_sensor_and_schedule_is_loaded():
 
 
 @pytest.mark.parametrize("folder", domains(), ids=lambda path: path.name)
-def test_domains_have_the_same_files(folder: Path):
+def test_domains_have_the_same_files(folder: Path) -> None:
     """Card, schemas, transforms, assets, checks, settings: each a file or a package of that name."""
     present = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert DOMAIN_FILES - present == set()
@@ -91,13 +92,13 @@ def test_domains_have_the_same_files(folder: Path):
     assert len(card.body) == 1, "the domain card is its docstring only"
 
 
-def test_every_table_has_its_asset():
+def test_every_table_has_its_asset() -> None:
     """Asset keys and table names are one flat list of names."""
     assert set(specs()) == set(TABLES) - BY_HAND
 
 
 @pytest.mark.parametrize("name", sorted(set(TABLES) - BY_HAND))
-def test_every_asset_is_described(name: str):
+def test_every_asset_is_described(name: str) -> None:
     """Description (first what one row is), owner, group, kinds and the column schema are there for the UI."""
     spec = specs()[name]
     assert spec.description is not None
@@ -111,7 +112,7 @@ def test_every_asset_is_described(name: str):
     assert [column.name for column in columns if not column.description] == []
 
 
-def test_lineage_names_columns_that_exist(graph: BaseAssetGraph):
+def test_lineage_names_columns_that_exist(graph: BaseAssetGraph[Any]) -> None:
     """Each column that a derived column is said to come from is a column of one of the asset's parents."""
     wrong: list[str] = []
     derived = 0
@@ -131,14 +132,14 @@ def test_lineage_names_columns_that_exist(graph: BaseAssetGraph):
     assert wrong == []
 
 
-def test_every_asset_has_checks_and_every_check_a_description(graph: BaseAssetGraph):
+def test_every_asset_has_checks_and_every_check_a_description(graph: BaseAssetGraph[Any]) -> None:
     """No stored table goes unjudged, and a check says what must hold."""
     judged = {key.asset_key.to_user_string() for key in graph.asset_check_keys}
     assert judged == set(specs())
     assert [key for key in graph.asset_check_keys if not graph.get(key).description] == []
 
 
-def test_annotations_are_not_postponed_beside_dagster():
+def test_annotations_are_not_postponed_beside_dagster() -> None:
     """`from __future__ import annotations` breaks typed contexts of assets: no file that imports Dagster has it."""
     offending = [
         shown(path)
@@ -148,13 +149,13 @@ def test_annotations_are_not_postponed_beside_dagster():
     assert offending == []
 
 
-def test_every_module_says_what_belongs_in_it():
+def test_every_module_says_what_belongs_in_it() -> None:
     """A docstring on top, and a name that is a subject."""
     assert [shown(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))] == []
     assert [shown(path) for path in modules() if path.stem in NAMELESS] == []
 
 
-def test_only_the_clock_reads_the_wall_clock():
+def test_only_the_clock_reads_the_wall_clock() -> None:
     """`datetime.now`, `date.today` and `time.time` are in core/clock.py and nowhere else."""
     readers = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
     offending = []
@@ -178,7 +179,7 @@ def imported_by(program: str, home: Path) -> set[str]:
     return set(ended.stdout.split())
 
 
-def test_reading_needs_no_dagster(home: Path):
+def test_reading_needs_no_dagster(home: Path) -> None:
     """Importing the readers, and reading a table and an adjusted one, load neither Dagster nor what is heavy."""
     from datetime import UTC, date, datetime
 
@@ -207,7 +208,7 @@ def test_reading_needs_no_dagster(home: Path):
     assert loaded & heavy == set()
 
 
-def test_loading_the_definitions_loads_nothing_that_only_runs_need(home: Path):
+def test_loading_the_definitions_loads_nothing_that_only_runs_need(home: Path) -> None:
     """Dagster loads them in every run and every tick: pandera, calendars, learners and the app stay away."""
     loaded = imported_by("import market_assets.definitions", home)
     assert "dagster" in loaded
@@ -215,14 +216,14 @@ def test_loading_the_definitions_loads_nothing_that_only_runs_need(home: Path):
     assert loaded & heavy == set()
 
 
-def test_every_quarantine_belongs_to_a_table():
+def test_every_quarantine_belongs_to_a_table() -> None:
     """A companion table has its table's columns, loosened, and the reason."""
     for name, table in QUARANTINES.items():
         columns = set(contract(name.removeprefix("quarantine_")).columns)
         assert set(table.columns) == columns | {"reason", "run_id", "row_number"}
 
 
-def test_the_workspace_loads_the_definitions():
+def test_the_workspace_loads_the_definitions() -> None:
     """`dagster dev` as it is finds the same module that the tests load."""
     import yaml
 
@@ -230,7 +231,7 @@ def test_the_workspace_loads_the_definitions():
     assert source["python_module"]["module_name"] == "market_assets.definitions"
 
 
-def test_the_lock_names_no_index():
+def test_the_lock_names_no_index() -> None:
     """Hashes pin what is installed; where it comes from is the user's choice."""
     lock = (REPOSITORY / "requirements.lock").read_text()
     assert "--hash=sha256:" in lock

@@ -27,6 +27,7 @@ from resources.stores.admission import Admitted, admit
 from resources.stores.errors import IncompleteWrite
 from resources.stores.evolution import as_declared
 from resources.stores.lake_files import decode, encode, manifest_of, stored_rows
+from resources.stores.lake_listing import LakeListing
 from resources.stores.lake_reading import LakeReader
 from resources.stores.lake_tables import LakeTables
 from resources.stores.lake_versions import LakeVersions
@@ -52,7 +53,8 @@ class LakeStore:
         self._tables = LakeTables(self._lake, self._locks)
         self._versions = LakeVersions(home / "versions")
         self._warehouse = Warehouse(home, self._lake)
-        self._reader = LakeReader(self._lake, self._versions)
+        self._listing = LakeListing(self._lake)
+        self._reader = LakeReader(self._lake, self._versions, self._listing)
 
     def write(
         self,
@@ -124,9 +126,8 @@ class LakeStore:
         return manifest_of(str(self._path(contract, partition)))
 
     def manifests(self, contract: Contract) -> list[Manifest]:
-        """The current version of every partition; footers are read once per process and version."""
-        found = (self.manifest(contract, name) for name in self._reader.listed(contract))
-        return [manifest for manifest in found if manifest is not None]
+        """The current version of every partition, by partition key."""
+        return self._listing.manifests(contract.name)
 
     def versions(self, contract: Contract, partition: str) -> list[Manifest]:
         """Every kept version, oldest first; the last one is current."""

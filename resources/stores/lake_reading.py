@@ -11,8 +11,9 @@ import polars as pl
 from market_assets.core.contracts import Contract
 from resources.stores.evolution import as_declared
 from resources.stores.lake_files import Decoded, decode, manifest_of
+from resources.stores.lake_listing import LakeListing
 from resources.stores.lake_versions import LakeVersions
-from resources.stores.names import SUFFIX, is_partition_file, quoted, unquoted
+from resources.stores.names import SUFFIX, quoted
 from resources.stores.request import Request
 
 
@@ -22,6 +23,7 @@ class LakeReader:
 
     lake: Path
     versions: LakeVersions
+    listing: LakeListing
 
     def read(self, asked: Request) -> pl.DataFrame:
         """The asked rows and columns, sorted by the key."""
@@ -51,10 +53,7 @@ class LakeReader:
 
     def listed(self, contract: Contract) -> list[str]:
         """The partitions stored now, sorted."""
-        folder = self.lake / contract.name
-        if not folder.is_dir():
-            return []
-        return sorted(unquoted(file.stem) for file in folder.iterdir() if is_partition_file(file.name))
+        return self.listing.names(contract.name)
 
     def partitions(self, asked: Request) -> list[str]:
         """The partitions stored at `as_of`."""

@@ -18,7 +18,7 @@ import yaml
 
 from market_assets import load_asset_value
 from market_assets.definitions import build_defs
-from market_assets.equities.partitions import EQUITY_SYMBOLS
+from market_assets.equities.partitions import SYMBOLS_NAME
 from market_assets.instance import materialize_range, prepare
 from market_assets.settings import settings
 
@@ -115,7 +115,7 @@ def instance(sandbox: str) -> Iterator[dg.DagsterInstance]:
     prepare(settings())
     with dg.DagsterInstance.get() as found:
         materialize_range(build_defs(settings()), found, ["equities_symbols"])
-        found.add_dynamic_partitions(EQUITY_SYMBOLS.name, SYMBOLS)
+        found.add_dynamic_partitions(SYMBOLS_NAME, SYMBOLS)
         yield found
 
 

@@ -75,7 +75,7 @@ def fill(desk: Desk) -> None:
     desk.materialize("equities_daily_bars", keys=["AAPL|2023", "SPLT|2023"])
 
 
-def test_config_check_of_defaults_is_valid_and_misses_the_key(run: Run):
+def test_config_check_of_defaults_is_valid_and_misses_the_key(run: Run) -> None:
     """Without any setting all is valid, and the one thing a person must do is a warning."""
     said = run("config", "check")
     assert said.code == 0
@@ -83,7 +83,7 @@ def test_config_check_of_defaults_is_valid_and_misses_the_key(run: Run):
     assert "POLYGON_API_KEY is not set" in said.out
 
 
-def test_config_check_names_every_error_by_its_key(run: Run, home: Path):
+def test_config_check_names_every_error_by_its_key(run: Run, home: Path) -> None:
     """Two mistakes in the file are two lines, each with its dotted key; the exit code is 1."""
     (home / "config.yaml").write_text("equities: {start_year: 1800, min_qualty: 0.9}\nstore: sqlite\n")
     said = run("config", "check")
@@ -94,12 +94,25 @@ def test_config_check_names_every_error_by_its_key(run: Run, home: Path):
     assert said.err == ""
 
 
-def test_config_check_warns_of_a_variable_that_means_nothing(run: Run, monkeypatch: pytest.MonkeyPatch):
-    """A misspelt variable would otherwise do nothing, quietly."""
-    monkeypatch.setenv("MARKET_ASSETS_VENDOR", "sandbox")
+@pytest.mark.parametrize("name", ["MARKET_ASSETS_VENDOR", "MARKET_ASSETS_POLYGON_API_KEY"])
+def test_config_check_warns_of_a_variable_that_means_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A misspelt variable, or a vendor's key under our prefix, would otherwise do nothing, quietly."""
+    monkeypatch.setenv(name, "sandbox")
     said = run("config", "check")
     assert said.code == 0
-    assert "MARKET_ASSETS_VENDOR is set and means nothing here" in said.out
+    assert f"{name} is set and means nothing here" in said.out
+
+
+def test_config_check_warns_of_a_secret_in_the_file(run: Run, home: Path) -> None:
+    """Keys belong in the environment: the variable to use is named, the value is not shown."""
+    (home / "config.yaml").write_text(f"api_key: {SECRET}\npolygon_api_key: {SECRET}\n")
+    said = run("config", "check")
+    assert f"api_key stands in {home / 'config.yaml'}" in said.out
+    assert "as MARKET_ASSETS_API_KEY" in said.out
+    assert "as POLYGON_API_KEY" in said.out
+    assert SECRET not in said.out
 
 
 @pytest.mark.parametrize(
@@ -112,7 +125,7 @@ def test_config_check_warns_of_a_variable_that_means_nothing(run: Run, monkeypat
 )
 def test_config_check_warns_of_what_does_not_fit(
     run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], warning: str
-):
+) -> None:
     """Valid settings that contradict each other are told."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -120,14 +133,16 @@ def test_config_check_warns_of_what_does_not_fit(
     assert (said.code, warning in said.out) == (0, True), said.out
 
 
-def test_config_check_is_quiet_where_all_is_well(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_config_check_is_quiet_where_all_is_well(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the sandbox there is nothing to warn about."""
     monkeypatch.setenv("MARKET_ASSETS_VENDORS", "sandbox")
     assert run("config", "check").out == "valid: yes\nerrors: none\nwarnings: none\n"
 
 
 @pytest.mark.parametrize("command", [["config", "show"], ["config", "check"], ["config", "init"]])
-def test_no_config_command_shows_a_secret(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]):
+def test_no_config_command_shows_a_secret(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
     """Keys and the database's password are in no output and in no written file."""
     monkeypatch.setenv("POLYGON_API_KEY", SECRET)
     monkeypatch.setenv("MARKET_ASSETS_API_KEY", SECRET)
@@ -138,7 +153,7 @@ def test_no_config_command_shows_a_secret(run: Run, home: Path, monkeypatch: pyt
     assert all(SECRET not in path.read_text() for path in home.rglob("*.yaml"))
 
 
-def test_config_show_is_what_is_in_force(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_config_show_is_what_is_in_force(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Environment over file over default, as YAML with the file's name above."""
     (home / "config.yaml").write_text("equities: {min_quality: 0.9, start_year: 2016}\n")
     monkeypatch.setenv("MARKET_ASSETS_EQUITIES__START_YEAR", "2017")
@@ -149,7 +164,7 @@ def test_config_show_is_what_is_in_force(run: Run, home: Path, monkeypatch: pyte
     assert shown["equities"]["vendor_delay_min"] == 120
 
 
-def test_config_init_writes_a_file_that_is_valid_and_keeps_an_existing_one(run: Run, home: Path):
+def test_config_init_writes_a_file_that_is_valid_and_keeps_an_existing_one(run: Run, home: Path) -> None:
     """The file of defaults is read back without error; a second init wants --force."""
     assert run("config", "init").code == 0
     assert run("config", "check").out.startswith("valid: yes")
@@ -162,7 +177,7 @@ def test_config_init_writes_a_file_that_is_valid_and_keeps_an_existing_one(run: 
     assert "start_year: 2015" in (home / "config.yaml").read_text()
 
 
-def test_an_unknown_ticker_is_refused_with_the_vendors_answer(run: Run, desk: Desk):
+def test_an_unknown_ticker_is_refused_with_the_vendors_answer(run: Run, desk: Desk) -> None:
     """The vendor's own words, one line, no traceback, and nothing added."""
     desk.list_symbols("AAPL")
     said = run("symbols", "add", "ZZZZ")
@@ -172,7 +187,7 @@ def test_an_unknown_ticker_is_refused_with_the_vendors_answer(run: Run, desk: De
     assert "ZZZZ" not in run("symbols", "list").out
 
 
-def test_adding_twice_is_no_error(run: Run, desk: Desk):
+def test_adding_twice_is_no_error(run: Run, desk: Desk) -> None:
     """The first adds with the listing date the vendor states, the second says that it is there."""
     desk.list_symbols("AAPL")
     assert "added IPOX (IPOX (simulated)), listed from 2021-06-15" in run("symbols", "add", "IPOX").text
@@ -180,7 +195,7 @@ def test_adding_twice_is_no_error(run: Run, desk: Desk):
     assert (again.code, again.out) == (0, "IPOX is in the universe already\n")
 
 
-def test_a_removed_symbol_keeps_its_data(run: Run, desk: Desk):
+def test_a_removed_symbol_keeps_its_data(run: Run, desk: Desk) -> None:
     """Its bars are still read and exported; removing again is no error; an unknown one names the near ones."""
     fill(desk)
     assert "its data stay" in run("symbols", "remove", "SPLT").out
@@ -197,7 +212,7 @@ def test_a_removed_symbol_keeps_its_data(run: Run, desk: Desk):
 )
 def test_an_option_that_cannot_be_is_told_before_anybody_is_asked(
     run: Run, desk: Desk, option: tuple[str, str], said: str
-):
+) -> None:
     """What may stand there is named, without a traceback and without a request."""
     desk.list_symbols("AAPL")
     refused = run("symbols", "add", "EGAP", *option)
@@ -206,7 +221,7 @@ def test_an_option_that_cannot_be_is_told_before_anybody_is_asked(
     assert desk.sandbox.asked() == {}
 
 
-def test_export_writes_csv_json_and_parquet(run: Run, stocked: Desk, tmp_path: Path):
+def test_export_writes_csv_json_and_parquet(run: Run, stocked: Desk, tmp_path: Path) -> None:
     """All three files hold the same rows; the format follows the file's name."""
     day = ["--start", "2023-12-28", "--columns", "symbol,session_date,close"]
     for name in ("bars.csv", "bars.json", "bars.parquet"):
@@ -219,7 +234,7 @@ def test_export_writes_csv_json_and_parquet(run: Run, stocked: Desk, tmp_path: P
     assert [(row["symbol"], date.fromisoformat(row["session_date"]), row["close"]) for row in written] == rows.rows()
 
 
-def test_export_prints_csv_and_counts_beside_it(run: Run, stocked: Desk):
+def test_export_prints_csv_and_counts_beside_it(run: Run, stocked: Desk) -> None:
     """Standard output holds the table alone, so it can be piped; the count goes to standard error."""
     said = run("export", "equities_daily_bars", "--columns", "session_date,close", "--start", "2023-12-29")
     assert next(csv.reader(io.StringIO(said.out))) == ["session_date", "close"]
@@ -237,14 +252,16 @@ def test_export_prints_csv_and_counts_beside_it(run: Run, stocked: Desk):
         (["--as-of", "2024-06-14"], 0),
     ],
 )
-def test_export_takes_symbols_partitions_ranges_and_versions(run: Run, stocked: Desk, options: list[str], rows: int):
+def test_export_takes_symbols_partitions_ranges_and_versions(
+    run: Run, stocked: Desk, options: list[str], rows: int
+) -> None:
     """Ranges are inclusive; a weekend is an empty table; before the first publication there was nothing."""
     said = run("export", "equities_daily_bars", *options)
     assert said.code == 0, said.err
     assert len(said.out.splitlines()) == rows + 1
 
 
-def test_export_is_capped(run: Run, stocked: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_export_is_capped(run: Run, stocked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """More rows than allowed are refused with the number, not cut off; the cap can be raised for one call."""
     monkeypatch.setenv("MARKET_ASSETS_API__EXPORT_MAX_ROWS", "100")
     settings.cache_clear()
@@ -269,7 +286,9 @@ def test_export_is_capped(run: Run, stocked: Desk, monkeypatch: pytest.MonkeyPat
         (["equities_features"], "dagster asset materialize -m market_assets.definitions --select equities_features"),
     ],
 )
-def test_export_of_what_does_not_exist_names_what_does(run: Run, stocked: Desk, arguments: list[str], said: str):
+def test_export_of_what_does_not_exist_names_what_does(
+    run: Run, stocked: Desk, arguments: list[str], said: str
+) -> None:
     """One line on standard error, the near names or the next step in it, and nothing on standard output."""
     refused = run("export", *arguments)
     assert (refused.code, refused.out) == (1, "")
@@ -277,7 +296,7 @@ def test_export_of_what_does_not_exist_names_what_does(run: Run, stocked: Desk, 
     assert said in refused.text
 
 
-def test_status_tells_what_is_stored_and_what_is_not(run: Run, stocked: Desk):
+def test_status_tells_what_is_stored_and_what_is_not(run: Run, stocked: Desk) -> None:
     """Two partitions of 500 rows up to 2023-12-29; a table without data says so."""
     said = run("status")
     assert said.code == 0
@@ -287,7 +306,7 @@ def test_status_tells_what_is_stored_and_what_is_not(run: Run, stocked: Desk):
     assert {"0", "not"} <= set(features.replace("│", " ").split())
 
 
-def test_symbols_list_is_the_universe_with_what_was_added(run: Run, desk: Desk):
+def test_symbols_list_is_the_universe_with_what_was_added(run: Run, desk: Desk) -> None:
     """A configured and an added symbol, with class and listing window."""
     desk.list_symbols("AAPL")
     run("symbols", "add", "VIX", "--asset-class", "index")

@@ -94,7 +94,7 @@ def as_expected(key: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("key", [key for key in OPEN_KEYS if key != "home"])
-def test_every_key_is_read_from_the_file(home: Path, key: str):
+def test_every_key_is_read_from_the_file(home: Path, key: str) -> None:
     """A value in config.yaml reaches the settings under the same dotted key."""
     values = {key: other(key), **COMPANIONS.get(key, {})}
     assert found(key) != as_expected(key, other(key)), "the other value is not the default"
@@ -103,7 +103,7 @@ def test_every_key_is_read_from_the_file(home: Path, key: str):
 
 
 @pytest.mark.parametrize("key", OPEN_KEYS)
-def test_every_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, key: str):
+def test_every_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     """`equities.start_year` is MARKET_ASSETS_EQUITIES__START_YEAR, and so on for each key; lists are JSON."""
     for name, value in {key: other(key), **COMPANIONS.get(key, {})}.items():
         monkeypatch.setenv(variable(name), value if isinstance(value, str) else orjson.dumps(value).decode())
@@ -111,7 +111,7 @@ def test_every_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("name", [name for name in Settings.model_fields if is_secret(name)])
-def test_secrets_are_read_from_the_environment_and_never_shown(monkeypatch: pytest.MonkeyPatch, name: str):
+def test_secrets_are_read_from_the_environment_and_never_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The value is there for the one who asks for it, and stars for everybody else."""
     monkeypatch.setenv(variable(name), "s3cr3t-value")
     current = load()
@@ -119,7 +119,7 @@ def test_secrets_are_read_from_the_environment_and_never_shown(monkeypatch: pyte
     assert "s3cr3t-value" not in repr(current) + str(current.model_dump(mode="json")) + current.model_dump_json()
 
 
-def test_environment_over_file_over_default(home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_environment_over_file_over_default(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each level answers only for the keys that the one above leaves open, also inside one section."""
     (home / "config.yaml").write_text("equities: {start_year: 2016, min_quality: 0.9}\n")
     monkeypatch.setenv("MARKET_ASSETS_EQUITIES__START_YEAR", "2017")
@@ -127,7 +127,7 @@ def test_environment_over_file_over_default(home: Path, monkeypatch: pytest.Monk
     assert (equities.start_year, equities.min_quality, equities.vendor_delay_min) == (2017, 0.9, 120)
 
 
-def test_another_file_can_be_named(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_another_file_can_be_named(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MARKET_ASSETS_CONFIG wins over the file in the home."""
     (home / "config.yaml").write_text("equities: {start_year: 2016}\n")
     (tmp_path / "named.yaml").write_text("equities: {start_year: 2018}\n")
@@ -135,7 +135,7 @@ def test_another_file_can_be_named(tmp_path: Path, home: Path, monkeypatch: pyte
     assert load().equities.start_year == 2018
 
 
-def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch):
+def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """`.env` has empty lines for what is not set: they leave the default."""
     monkeypatch.setenv("MARKET_ASSETS_EQUITIES__START_YEAR", "")
     monkeypatch.setenv("POLYGON_API_KEY", "")
@@ -157,7 +157,7 @@ def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch):
         ("api: {port: 70000}", ["api.port: ", "65535"]),
     ],
 )
-def test_an_error_is_named_by_its_key(home: Path, text: str, named: list[str]):
+def test_an_error_is_named_by_its_key(home: Path, text: str, named: list[str]) -> None:
     """Key, rule and nothing else: no traceback of a library, no link."""
     (home / "config.yaml").write_text(text)
     with pytest.raises(InvalidSettings) as refused:
@@ -170,7 +170,7 @@ def test_an_error_is_named_by_its_key(home: Path, text: str, named: list[str]):
     assert "errors.pydantic.dev" not in lines[1]
 
 
-def test_all_errors_are_told_at_once(home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_all_errors_are_told_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line per mistake, wherever it was made."""
     (home / "config.yaml").write_text("store: sqlite\ngaps: {warn_share: 2}\n")
     monkeypatch.setenv("MARKET_ASSETS_API__PORT", "web")
@@ -183,7 +183,7 @@ def test_all_errors_are_told_at_once(home: Path, monkeypatch: pytest.MonkeyPatch
     ]
 
 
-def test_a_wrong_secret_is_not_shown_in_the_error(home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_wrong_secret_is_not_shown_in_the_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error elsewhere does not print the values beside it."""
     monkeypatch.setenv("POLYGON_API_KEY", "s3cr3t-value")
     monkeypatch.setenv("MARKET_ASSETS_STORE", "sqlite")
@@ -192,7 +192,7 @@ def test_a_wrong_secret_is_not_shown_in_the_error(home: Path, monkeypatch: pytes
     assert "s3cr3t-value" not in str(refused.value)
 
 
-def test_settings_are_read_once_and_frozen():
+def test_settings_are_read_once_and_frozen() -> None:
     """Everybody in a process sees the same object, and nobody changes it."""
     assert settings() is settings()
     with pytest.raises(ValueError, match="frozen"):
@@ -205,19 +205,19 @@ def examples() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def test_every_variable_of_the_example_is_a_setting():
+def test_every_variable_of_the_example_is_a_setting() -> None:
     """What a person may copy means something."""
     known = {variable(name) for name in Settings.model_fields} | BESIDE
     assert set(examples()) - known == set()
 
 
-def test_every_variable_of_its_own_is_in_the_example():
+def test_every_variable_of_its_own_is_in_the_example() -> None:
     """Each top-level setting that is no section of the file can be found there, and so can those beside."""
     single = {variable(key) for key in KEYS if "." not in key}
     assert (single | BESIDE) - set(examples()) == set()
 
 
-def test_the_example_as_it_is_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+def test_the_example_as_it_is_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copied and loaded unedited it gives the defaults."""
     for name in [name for name in os.environ if name.startswith("MARKET_ASSETS_")]:
         monkeypatch.delenv(name)

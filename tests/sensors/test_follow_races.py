@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from market_assets.core import partitions
 from sensors.follow import Cursor, Follower
@@ -14,10 +15,9 @@ Hook = Callable[[str], None]
 
 
 class Watched(dg.IOManager):
-    """Stores nothing; tells when an asset begins to read and when it has been stored."""
+    """Stores nothing; calls a hook once when an asset is about to be stored."""
 
     def __init__(self) -> None:
-        self.reads: dict[str, Hook] = {}
         self.stores: dict[str, Hook] = {}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
@@ -66,18 +66,27 @@ def build(instance: dg.DagsterInstance) -> Cursor:
     return cursor
 
 
+def queue(instance: dg.DagsterInstance, asset: str) -> str:
+    """A run of the asset that waits in the queue; its id."""
+    job = dg.Definitions(assets=ASSETS).resolve_implicit_global_asset_job_def()
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("market_assets"), "__repository__")
+    created = instance.create_run_for_job(
+        job.get_subset(asset_selection={dg.AssetKey(asset)}),
+        status=dg.DagsterRunStatus.QUEUED,
+        asset_selection={dg.AssetKey(asset)},
+        remote_job_origin=RemoteJobOrigin(repository, job.name),
+        job_code_origin=None,
+    )
+    return created.run_id
+
+
 def test_what_is_queued_upstream_is_waited_for(instance: dg.DagsterInstance) -> None:
     """A backfill is several runs: while one of them waits in the queue nothing downstream is started."""
     run(instance, "bars", "AAPL|2021", "AAPL|2021")
-    job = dg.Definitions(assets=ASSETS).resolve_implicit_global_asset_job_def()
-    queued = instance.create_run_for_job(
-        job.get_subset(asset_selection={dg.AssetKey("bars")}),
-        status=dg.DagsterRunStatus.QUEUED,
-        asset_selection={dg.AssetKey("bars")},
-    )
+    queued = queue(instance, "bars")
     cursor = Cursor()
     assert tick(instance, cursor) == []
-    instance.delete_run(queued.run_id)
+    instance.delete_run(queued)
     assert tick(instance, cursor) == [["actions"]]
 
 
@@ -92,12 +101,11 @@ def test_a_tick_in_the_middle_of_a_run_asks_for_nothing_twice(instance: dg.Dagst
 
 
 def test_an_input_that_changes_while_it_is_read_is_read_again(instance: dg.DagsterInstance, watched: Watched) -> None:
-    """Bars are corrected while their scores are computed: the scores are later, and still stale."""
+    """Bars arrive while the symbol's actions are computed from them: the actions are later, and still stale."""
     cursor = build(instance)
-    watched.stores["scored"] = lambda _: run(instance, "bars", "AAPL|2022", "AAPL|2022")
-    go(instance, watched, ["scored"], "AAPL|2022", "AAPL|2022")
-    asked = follow_until_quiet(instance, cursor)
-    assert (["scored"], "AAPL|2022...AAPL|2022") in asked
+    watched.stores["actions"] = lambda _: run(instance, "bars", "AAPL|2022", "AAPL|2022")
+    go(instance, watched, ["actions"], "AAPL", "AAPL")
+    assert (["actions"], "AAPL...AAPL") in follow_until_quiet(instance, cursor)
 
 
 def test_what_is_stored_while_a_tick_reads_is_left_to_the_next(
@@ -108,8 +116,8 @@ def test_what_is_stored_while_a_tick_reads_is_left_to_the_next(
     run(instance, "bars", "AAPL|2021", "AAPL|2021")
     reading = Follower._collect_asset
 
-    def slow(self: Follower, key: dg.AssetKey, until: int) -> int:
-        found = reading(self, key, until)
+    def slow(self: Follower, key: dg.AssetKey, *rest: int) -> int:
+        found = reading(self, key, *rest)
         if key == dg.AssetKey("bars"):
             run(instance, "bars", "BAC|2022", "BAC|2022")
         return found

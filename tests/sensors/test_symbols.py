@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from market_assets.equities.partitions import EQUITY_SYMBOLS
+from market_assets.equities.partitions import SYMBOLS_NAME
 from market_assets.equities.settings import SymbolSettings
 from market_assets.equities.universe import add_symbol, remove_symbol
 from sensors.symbols import symbols_sensor
@@ -15,7 +15,8 @@ class Ticks:
     """Ticks of the sensor, one after the other, with the runs they ask for made at once."""
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.cursor = desk, None
+        self.desk = desk
+        self.cursor: str | None = None
 
     def next(self) -> list[tuple[str, str]]:
         """One tick: (asset, range) of what it asks for, nothing where it skips."""
@@ -25,7 +26,7 @@ class Ticks:
         self.cursor = found.cursor or self.cursor
         asked = []
         for request in found.run_requests or []:
-            (asset,) = [key.to_user_string() for key in request.asset_selection]
+            (asset,) = [key.to_user_string() for key in request.asset_selection or []]
             asked.append((asset, "...".join(request.tags[name] for name in _RANGE if name in request.tags)))
             self.run(request)
         return asked
@@ -49,7 +50,7 @@ class Ticks:
 
 def known(desk: Desk) -> list[str]:
     """The symbols that have partitions."""
-    return list(desk.instance.get_dynamic_partitions(EQUITY_SYMBOLS.name))
+    return list(desk.instance.get_dynamic_partitions(SYMBOLS_NAME))
 
 
 def test_a_configured_universe_is_listed_partitioned_and_backfilled(desk: Desk) -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from market_assets.settings import settings
 from resources.sandbox.replay import ReplayBackend
-from tests.desk import OF_YEARS, failed_checks, running, verdicts
+from tests.desk import OF_YEARS, Results, failed_checks, running, verdicts
 
 FIRST_YEAR, LAST_YEAR = 1998, 2021
 _UNIVERSE = [
@@ -37,15 +37,15 @@ def main(replay: Path) -> None:
         os.environ["MARKET_ASSETS_SANDBOX_URL"] = sandbox.url
         settings.cache_clear()
         from market_assets.definitions import build_defs
-        from market_assets.equities.partitions import EQUITY_SYMBOLS
+        from market_assets.equities.partitions import SYMBOLS_NAME
         from market_assets.instance import materialize_range
 
         symbols = [line["symbol"] for line in _UNIVERSE]
         years = [str(year) for year in range(FIRST_YEAR, LAST_YEAR + 1)]
-        instance.add_dynamic_partitions(EQUITY_SYMBOLS.name, symbols)
+        instance.add_dynamic_partitions(SYMBOLS_NAME, symbols)
         keys = [f"{symbol}|{year}" for symbol in symbols for year in years]
         defs = build_defs(settings())
-        found = {}
+        found: dict[str, Results] = {}
         for assets, of in (
             (("equities_symbols",), None),
             (("equities_daily_bars",), keys),

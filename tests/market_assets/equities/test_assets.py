@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from typing import Any, cast
 
 import dagster as dg
 import polars as pl
@@ -17,7 +18,7 @@ SESSIONS = {2022: 251, 2023: 250}
 BARS = dg.AssetKey("equities_daily_bars")
 
 
-def test_stored_bars_are_what_the_vendor_said(chain: Chain):
+def test_stored_bars_are_what_the_vendor_said(chain: Chain) -> None:
     """Every price and volume of the wire is in the table under its New York date, marked as the sandbox's."""
     wire = chain.desk.sandbox.aggregates("SPLT", "2022-01-01", "2023-12-31")
     said = [
@@ -30,7 +31,7 @@ def test_stored_bars_are_what_the_vendor_said(chain: Chain):
     ]
 
 
-def test_every_partition_has_every_session(chain: Chain):
+def test_every_partition_has_every_session(chain: Chain) -> None:
     """251 sessions in 2022, 250 in 2023; a halt of three days is missing and stays missing."""
     rows = {
         key: facts["dagster/row_count"]
@@ -40,14 +41,14 @@ def test_every_partition_has_every_session(chain: Chain):
     assert sorted(rows) == chain.desk.stored("equities_daily_bars")
 
 
-def test_one_request_series_per_symbol(chain: Chain):
+def test_one_request_series_per_symbol(chain: Chain) -> None:
     """Both years of a symbol come with one request, and the event says so."""
     facts = told(chain.results["equities_daily_bars"], "equities_daily_bars")["AAPL|2022"]
     assert facts["requests"] == 1
     assert facts["fallback_trace"] == "polygon: 501 rows, 1 page(s), 1 request(s)"
 
 
-def test_each_event_tells_its_own_partition(chain: Chain):
+def test_each_event_tells_its_own_partition(chain: Chain) -> None:
     """Rows, span, sessions due and missing, sources, digest: numbers of the partition, not of the run."""
     facts = told(chain.results["equities_daily_bars"], "equities_daily_bars")
     halted = facts["HALT|2022"]
@@ -61,14 +62,14 @@ def test_each_event_tells_its_own_partition(chain: Chain):
 
 
 @pytest.mark.parametrize("asset", [name for name in TABLES if name != "equities_symbol_overrides"])
-def test_every_check_passes_on_a_sound_market(chain: Chain, asset: str):
+def test_every_check_passes_on_a_sound_market(chain: Chain, asset: str) -> None:
     """A halt that both vendors confirm and one earnings gap are no reason to warn."""
     results = chain.results.get(asset) or chain.desk.materialize(asset)
     assert len(verdicts(results, asset)) >= 2
     assert failed_checks(results, asset) == {}
 
 
-def test_checks_judge_the_partitions_of_their_run(desk: Desk):
+def test_checks_judge_the_partitions_of_their_run(desk: Desk) -> None:
     """With two symbols stored, a run of one of them has its checks read 250 rows, and says which partition."""
     desk.list_symbols("AAPL", "SPLT")
     desk.materialize("equities_daily_bars", keys=["AAPL|2023", "SPLT|2023"])
@@ -77,7 +78,7 @@ def test_checks_judge_the_partitions_of_their_run(desk: Desk):
     assert (seen["rows"].value, seen["partitions"].value) == (250, "SPLT|2023")
 
 
-def test_a_split_day_is_no_gap(chain: Chain):
+def test_a_split_day_is_no_gap(chain: Chain) -> None:
     """2-for-1 on 2022-06-06: the open is compared with half of Friday's close, so nothing is flagged."""
     raw = chain.desk.read("equities_daily_bars", where={"symbol": "SPLT"}, start="2022-06-03", end=SPLIT_DAY)
     scored = chain.desk.read("equities_scored_bars", where={"symbol": "SPLT"}, start=SPLIT_DAY, end=SPLIT_DAY)
@@ -89,7 +90,7 @@ def test_a_split_day_is_no_gap(chain: Chain):
     assert (row["flag_gap"], row["flag_suspect_split"], row["quality_score"]) == (False, False, 1.0)
 
 
-def test_an_earnings_gap_is_kept_and_not_validated(chain: Chain):
+def test_an_earnings_gap_is_kept_and_not_validated(chain: Chain) -> None:
     """12 % overnight costs 0.20: the bar is stored with score 0.80 at most, not validated, gap named."""
     row = chain.desk.read("equities_scored_bars", where={"symbol": "EGAP"}, start=GAP_DAY, end=GAP_DAY).row(
         0, named=True
@@ -100,7 +101,7 @@ def test_an_earnings_gap_is_kept_and_not_validated(chain: Chain):
     assert "flag_gap" in row["issues"]
 
 
-def test_adjusted_prices_by_hand(chain: Chain):
+def test_adjusted_prices_by_hand(chain: Chain) -> None:
     """Before a 2-for-1 prices are halved and volumes doubled; from the split day on they are as traded."""
     raw = chain.desk.read("equities_daily_bars", where={"symbol": "SPLT"})
     adjusted = chain.desk.read("equities_adjusted_bars", where={"symbol": "SPLT"})
@@ -115,7 +116,7 @@ def test_adjusted_prices_by_hand(chain: Chain):
     assert read_adjusted["close"].to_list() == pytest.approx(by_hand["close"].to_list(), rel=1e-12)
 
 
-def test_total_return_takes_each_dividend_off_the_earlier_prices(chain: Chain):
+def test_total_return_takes_each_dividend_off_the_earlier_prices(chain: Chain) -> None:
     """Over the last dividend of 2023 the factor before is 1 - amount / previous close, after it 1."""
     paid = chain.desk.read(
         "equities_corporate_actions", where={"symbol": "AAPL", "kind": "cash_dividend"}, end="2023-12-31"
@@ -130,7 +131,7 @@ def test_total_return_takes_each_dividend_off_the_earlier_prices(chain: Chain):
     assert adjusted["total_factor"][-1] == 1.0
 
 
-def test_a_halt_is_a_gap_with_its_cause(chain: Chain):
+def test_a_halt_is_a_gap_with_its_cause(chain: Chain) -> None:
     """Three sessions that no vendor has are one explained gap, no_trade; nothing else is missing."""
     found = chain.desk.read("equities_gaps")
     assert found.select("symbol", "gap_start", "gap_end", "n_sessions", "cause", "status").rows() == [
@@ -138,7 +139,7 @@ def test_a_halt_is_a_gap_with_its_cause(chain: Chain):
     ]
 
 
-def test_features_are_of_adjusted_prices_over_both_years(chain: Chain):
+def test_features_are_of_adjusted_prices_over_both_years(chain: Chain) -> None:
     """Returns and averages cross the new year and the split; the warm-up is null, never filled."""
     prices = chain.desk.read("equities_adjusted_bars", where={"symbol": "SPLT"})["close_total"].to_list()
     rows = chain.desk.read("equities_features", where={"symbol": "SPLT"})
@@ -152,7 +153,7 @@ def test_features_are_of_adjusted_prices_over_both_years(chain: Chain):
     assert rows["label_fwd_5d"].to_list()[-5:] == [None] * 5
 
 
-def test_the_second_source_agrees(chain: Chain):
+def test_the_second_source_agrees(chain: Chain) -> None:
     """Every session is compared on the unadjusted basis, also before the split that Yahoo adjusts for."""
     rows = chain.desk.read("equities_reconciliation")
     assert rows.height == sum(SESSIONS.values()) * len(SYMBOLS) - 3
@@ -162,7 +163,7 @@ def test_the_second_source_agrees(chain: Chain):
     assert before_split.filter(pl.col("close_a") - pl.col("close_b") > 0.01 * pl.col("close_a")).is_empty()
 
 
-def test_status_of_a_fresh_symbol_is_healthy(chain: Chain):
+def test_status_of_a_fresh_symbol_is_healthy(chain: Chain) -> None:
     """On the morning of 2024-01-02 the session of 2023-12-29 is the newest due, and it is stored."""
     rows = chain.desk.read("equities_symbol_status")
     assert rows["symbol"].to_list() == list(SYMBOLS)
@@ -172,14 +173,14 @@ def test_status_of_a_fresh_symbol_is_healthy(chain: Chain):
     assert dict(rows.select("symbol", "n_rows").iter_rows())["HALT"] == 498
 
 
-def test_dagster_reads_the_same_rows(chain: Chain):
+def test_dagster_reads_the_same_rows(chain: Chain) -> None:
     """`defs.load_asset_value` and ours agree."""
     with dg.DagsterInstance.ephemeral() as instance:
         found = chain.desk.defs.load_asset_value("equities_adjusted_bars", partition_key="2023", instance=instance)
-    assert found.equals(chain.desk.read("equities_adjusted_bars", "2023"))
+    assert chain.desk.read("equities_adjusted_bars", "2023").equals(cast(pl.DataFrame, found))
 
 
-def test_unchanged_input_is_the_same_partition(desk: Desk):
+def test_unchanged_input_is_the_same_partition(desk: Desk) -> None:
     """The same answer later gives the same digest and is told as unchanged; the file is not touched."""
     desk.list_symbols("AAPL")
     first = told(desk.materialize("equities_daily_bars", keys=["AAPL|2023"]), "equities_daily_bars")
@@ -191,12 +192,12 @@ def test_unchanged_input_is_the_same_partition(desk: Desk):
     assert desk.bytes_of("equities_daily_bars") == before
 
 
-def test_a_late_correction_replaces_the_close_and_keeps_the_old_one(desk: Desk):
+def test_a_late_correction_replaces_the_close_and_keeps_the_old_one(desk: Desk) -> None:
     """One corrected close is one revised row; the new value is read, the old one as of the day before."""
     desk.set(MARKET_ASSETS_NOW=TUESDAY)
     desk.list_symbols("AAPL")
     desk.materialize("equities_daily_bars", keys=["AAPL|2023"])
-    day = {"where": {"symbol": "AAPL"}, "start": "2023-12-28", "end": "2023-12-28"}
+    day: dict[str, Any] = {"where": {"symbol": "AAPL"}, "start": "2023-12-28", "end": "2023-12-28"}
     stated = desk.read("equities_daily_bars", **day)["close"][0]
     desk.set(MARKET_ASSETS_NOW="2024-01-06T03:00:00Z")
     desk.sandbox.fault("polygon:correction:symbol=AAPL:date=2023-12-28:factor=1.01")
@@ -207,7 +208,7 @@ def test_a_late_correction_replaces_the_close_and_keeps_the_old_one(desk: Desk):
     assert desk.read("equities_daily_bars", **day, as_of="2024-01-05")["close"][0] == stated
 
 
-def test_one_failing_symbol_costs_only_itself(desk: Desk):
+def test_one_failing_symbol_costs_only_itself(desk: Desk) -> None:
     """The run fails and names it; the others are stored, and Dagster knows them as materialised."""
     keys = [f"{symbol}|{year}" for symbol in ("AAPL", "EGAP", "SPLT") for year in YEARS]
     desk.list_symbols("AAPL", "EGAP", "SPLT")
@@ -228,7 +229,7 @@ def test_one_failing_symbol_costs_only_itself(desk: Desk):
     assert rows == {f"{symbol}|{year}": SESSIONS[year] for symbol in ("AAPL", "SPLT") for year in YEARS}
 
 
-def test_a_retry_asks_only_for_what_is_missing(desk: Desk):
+def test_a_retry_asks_only_for_what_is_missing(desk: Desk) -> None:
     """Re-executing the failed range makes one request series, the failed symbol's, and ends complete."""
     keys = [f"{symbol}|{year}" for symbol in ("AAPL", "EGAP", "SPLT") for year in YEARS]
     desk.list_symbols("AAPL", "EGAP", "SPLT")
@@ -246,7 +247,7 @@ def test_a_retry_asks_only_for_what_is_missing(desk: Desk):
     assert len(after) == len(keys)
 
 
-def test_a_fresh_run_of_the_same_range_asks_for_everything(desk: Desk):
+def test_a_fresh_run_of_the_same_range_asks_for_everything(desk: Desk) -> None:
     """Only a retry skips: whoever materialises anew wants the vendor asked."""
     desk.list_symbols("AAPL", "SPLT")
     keys = ["AAPL|2023", "SPLT|2023"]
@@ -256,7 +257,7 @@ def test_a_fresh_run_of_the_same_range_asks_for_everything(desk: Desk):
     assert sorted(path.split("/")[4] for path in desk.sandbox.asked()) == ["AAPL", "SPLT"]
 
 
-def test_what_was_known_keeps_its_first_instant(desk: Desk):
+def test_what_was_known_keeps_its_first_instant(desk: Desk) -> None:
     """A dividend seen in January keeps January as first_seen_at when April's run adds the next one."""
     desk.set(MARKET_ASSETS_NOW=TUESDAY)
     desk.list_symbols("AAPL")
@@ -275,7 +276,7 @@ def test_what_was_known_keeps_its_first_instant(desk: Desk):
     assert kept["first_seen_at"].to_list() == known["first_seen_at"].to_list()
 
 
-def test_a_withdrawn_action_stays(desk: Desk):
+def test_a_withdrawn_action_stays(desk: Desk) -> None:
     """A split that the vendor states no more is kept, marked withdrawn, and warned about."""
     desk.list_symbols("SPLT")
     desk.materialize("equities_daily_bars", keys=["SPLT|2022"])
@@ -290,7 +291,7 @@ def test_a_withdrawn_action_stays(desk: Desk):
     assert failed_checks(results, "equities_corporate_actions") == {"actions_withdrawn": "WARN"}
 
 
-def test_an_announced_split_is_not_applied(desk: Desk):
+def test_an_announced_split_is_not_applied(desk: Desk) -> None:
     """On 2024-03-01 the 3-for-1 of 2024-03-11 is known and applied to nothing; on its day it is."""
     desk.set(MARKET_ASSETS_NOW="2024-03-01T12:00:00Z")
     desk.list_symbols("SPLT")
@@ -311,7 +312,7 @@ def test_an_announced_split_is_not_applied(desk: Desk):
     )
 
 
-def test_coins_and_indices_have_their_own_days_ids_and_volumes(desk: Desk):
+def test_coins_and_indices_have_their_own_days_ids_and_volumes(desk: Desk) -> None:
     """BTC-USD asks X:BTCUSD and has 365 days; VIX asks I:VIX, has 250 sessions and no volume."""
     desk.list_symbols({"symbol": "BTC-USD", "asset_class": "crypto"}, {"symbol": "VIX", "asset_class": "index"})
     results = desk.materialize("equities_daily_bars", keys=["BTC-USD|2023", "VIX|2023"])
@@ -322,7 +323,7 @@ def test_coins_and_indices_have_their_own_days_ids_and_volumes(desk: Desk):
     assert failed_checks(results, "equities_daily_bars") == {}
 
 
-def test_a_session_in_progress_is_not_stored(desk: Desk):
+def test_a_session_in_progress_is_not_stored(desk: Desk) -> None:
     """At noon in New York on 2024-06-14 the newest stored session is the day before."""
     desk.set(MARKET_ASSETS_NOW="2024-06-14T16:00:00Z")
     desk.list_symbols("AAPL")
@@ -330,7 +331,7 @@ def test_a_session_in_progress_is_not_stored(desk: Desk):
     assert (facts["max_ts"], facts["complete"]) == ("2024-06-13", False)
 
 
-def test_a_year_after_delisting_is_known_to_be_empty(desk: Desk):
+def test_a_year_after_delisting_is_known_to_be_empty(desk: Desk) -> None:
     """DLST left on 2023-06-30: 2024 is stored without rows, expected none, and asked nothing."""
     desk.list_symbols({"symbol": "DLST", "valid_to": date(2023, 6, 30)})
     facts = told(desk.materialize("equities_daily_bars", keys=["DLST|2024"]), "equities_daily_bars")["DLST|2024"]

@@ -7,10 +7,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import zstandard
+from starlette.testclient import TestClient
 
+from dashboards.app import create_app
 from market_assets.equities.checks.bars import no_synthetic_source
 from market_assets.instance import materialize_range, prepare
 from tests.desk import Desk, failed_checks, reason, told, verdicts
+from tests.market_assets.equities.conftest import Chain
 
 BARS = dg.AssetKey("equities_daily_bars")
 SATURDAY_ROW = "2023-07-01"
@@ -43,7 +46,7 @@ def assert_kept(desk: Desk, before: dict[str, bytes], rows: int = 250) -> None:
     assert desk.read("equities_daily_bars").height == rows
 
 
-def test_a_refused_key_ends_the_run_with_one_request(desk: Desk):
+def test_a_refused_key_ends_the_run_with_one_request(desk: Desk) -> None:
     """401: one message naming the variable, no retry, no other symbol asked, no other vendor papered over it."""
     desk.set(POLYGON_API_KEY="bad-key")
     desk.list_symbols("AAPL", "SPLT")
@@ -57,7 +60,7 @@ def test_a_refused_key_ends_the_run_with_one_request(desk: Desk):
     assert desk.stored("equities_daily_bars") == []
 
 
-def test_a_missing_key_names_the_variable_before_anything_is_sent(desk: Desk):
+def test_a_missing_key_names_the_variable_before_anything_is_sent(desk: Desk) -> None:
     """Without POLYGON_API_KEY and with no other source the run says which variable to set."""
     desk.list_symbols("AAPL", sources=["polygon"])
     go_live(desk, None)
@@ -67,7 +70,7 @@ def test_a_missing_key_names_the_variable_before_anything_is_sent(desk: Desk):
     assert desk.stored("equities_daily_bars") == []
 
 
-def test_a_missing_key_is_told_where_the_next_source_serves(desk: Desk):
+def test_a_missing_key_is_told_where_the_next_source_serves(desk: Desk) -> None:
     """With Yahoo behind it the year is whole from Yahoo, and the event says why."""
     desk.list_symbols("AAPL")
     go_live(desk, None)
@@ -80,7 +83,7 @@ def test_a_missing_key_is_told_where_the_next_source_serves(desk: Desk):
 @pytest.mark.parametrize("faults", [(), ("polygon:401",), ("polygon:500", "yahoo:not_json")])
 def test_no_key_is_left_anywhere(
     desk: Desk, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, faults: tuple[str, ...]
-):
+) -> None:
     """After success and any failure the key is in no file of the home, Dagster's included, and in no output."""
     caplog.set_level(logging.DEBUG)
     desk.list_symbols("AAPL")
@@ -97,6 +100,7 @@ def test_no_key_is_left_anywhere(
         assert KEY not in text
     files = [path for path in desk.home.rglob("*") if path.is_file()]
     assert any("dagster" in path.parts for path in files)
+    assert any(holds(path, '"status"') for path in files if path.suffix == ".zst"), "raw bodies are searched too"
     assert [path for path in files if holds(path, KEY)] == []
 
 
@@ -114,7 +118,7 @@ def holds(path: Path, text: str) -> bool:
         ("wrong_symbol", "ticker must be 'AAPL', as asked, was 'WRNG'"),
     ],
 )
-def test_a_malformed_answer_leaves_the_old_partition(desk: Desk, fault: str, offence: str):
+def test_a_malformed_answer_leaves_the_old_partition(desk: Desk, fault: str, offence: str) -> None:
     """The failure names vendor, endpoint, symbol and dates, and the first offence; nothing stored changes."""
     desk.list_symbols("AAPL", sources=["polygon"])
     fetch(desk, "AAPL|2023")
@@ -128,7 +132,7 @@ def test_a_malformed_answer_leaves_the_old_partition(desk: Desk, fault: str, off
     assert_kept(desk, before)
 
 
-def test_history_beyond_the_plan_is_not_materialised(desk: Desk):
+def test_history_beyond_the_plan_is_not_materialised(desk: Desk) -> None:
     """A key with two years of history: 2020 is refused by name and stays missing, this year is stored."""
     desk.set(POLYGON_API_KEY="plan2y-key")
     desk.list_symbols("AAPL", sources=["polygon"])
@@ -141,7 +145,7 @@ def test_history_beyond_the_plan_is_not_materialised(desk: Desk):
     assert desk.instance.get_materialized_partitions(BARS) == {"AAPL|2024"}
 
 
-def test_silently_clipped_history_is_noticed(desk: Desk):
+def test_silently_clipped_history_is_noticed(desk: Desk) -> None:
     """Asked from 2021, the two-year plan answers from June 2022 without a word: nothing is stored, and it is said."""
     desk.set(POLYGON_API_KEY="plan2y-key")
     desk.list_symbols("AAPL", sources=["polygon"])
@@ -152,14 +156,14 @@ def test_silently_clipped_history_is_noticed(desk: Desk):
     assert desk.stored("equities_daily_bars") == []
 
 
-def test_a_late_listing_is_not_clipping(desk: Desk):
+def test_a_late_listing_is_not_clipping(desk: Desk) -> None:
     """IPOX was listed on 2021-06-15, which the universe does not know: reference data explain the late start."""
     desk.list_symbols("IPOX")
     facts = told([fetch(desk, "IPOX|2021")], "equities_daily_bars")["IPOX|2021"]
     assert (facts["min_ts"], facts["missing_slots"]) == ("2021-06-15", 0)
 
 
-def test_nulls_in_the_arrays_of_the_fallback_cost_their_rows_only(desk: Desk):
+def test_nulls_in_the_arrays_of_the_fallback_cost_their_rows_only(desk: Desk) -> None:
     """Polygon down, Yahoo with a day of nulls: the year is Yahoo's, unadjusted again, without that day."""
     desk.list_symbols("SPLT")
     desk.sandbox.fault("polygon:500", "yahoo:nulls:dates=2022-03-01")
@@ -175,7 +179,7 @@ def test_nulls_in_the_arrays_of_the_fallback_cost_their_rows_only(desk: Desk):
     assert friday == pytest.approx(traded.pop(), rel=0.005), "as traded, before the 2-for-1"
 
 
-def test_nulls_of_the_second_source_are_missing_not_zero(desk: Desk):
+def test_nulls_of_the_second_source_are_missing_not_zero(desk: Desk) -> None:
     """Reconciliation calls the day missing_b; no price is invented and no other day is touched."""
     desk.list_symbols("AAPL")
     fetch(desk, "AAPL|2023")
@@ -189,7 +193,7 @@ def test_nulls_of_the_second_source_are_missing_not_zero(desk: Desk):
     ]
 
 
-def test_duplicates_and_disorder_are_resolved_and_counted(desk: Desk):
+def test_duplicates_and_disorder_are_resolved_and_counted(desk: Desk) -> None:
     """Every tenth row twice and the halves swapped: the same 250 sessions, 25 duplicates told."""
     desk.list_symbols("AAPL")
     fetch(desk, "AAPL|2023")
@@ -201,7 +205,7 @@ def test_duplicates_and_disorder_are_resolved_and_counted(desk: Desk):
     assert_kept(desk, before)
 
 
-def test_a_row_on_a_saturday_is_put_aside(desk: Desk):
+def test_a_row_on_a_saturday_is_put_aside(desk: Desk) -> None:
     """One of 251 rows is no session: 250 are stored, it is in quarantine with the reason, and a check warns."""
     desk.list_symbols("AAPL")
     desk.sandbox.fault(f"polygon:extra_rows:dates={SATURDAY_ROW}")
@@ -217,7 +221,7 @@ def test_a_row_on_a_saturday_is_put_aside(desk: Desk):
     assert verdicts([result], "equities_daily_bars")["quarantine_empty"].metadata["n"].value == 1
 
 
-def test_the_quarantine_is_emptied_by_a_clean_answer(desk: Desk):
+def test_the_quarantine_is_emptied_by_a_clean_answer(desk: Desk) -> None:
     """Once the vendor has corrected itself nothing is left to warn about."""
     desk.list_symbols("AAPL")
     desk.sandbox.fault(f"polygon:extra_rows:dates={SATURDAY_ROW}")
@@ -227,7 +231,7 @@ def test_the_quarantine_is_emptied_by_a_clean_answer(desk: Desk):
     assert desk.read("quarantine_equities_daily_bars").is_empty()
 
 
-def test_too_many_bad_rows_fail_the_run(desk: Desk):
+def test_too_many_bad_rows_fail_the_run(desk: Desk) -> None:
     """Seven of 257 rows are more than 1 %: the answer is not believed, and the stored year stays."""
     desk.list_symbols("AAPL")
     fetch(desk, "AAPL|2023")
@@ -240,7 +244,7 @@ def test_too_many_bad_rows_fail_the_run(desk: Desk):
     assert_kept(desk, before)
 
 
-def test_when_every_source_fails_nothing_is_invented(desk: Desk):
+def test_when_every_source_fails_nothing_is_invented(desk: Desk) -> None:
     """500 three times at both vendors: three requests each, a failed asset, the old bytes, no generated row."""
     desk.list_symbols("AAPL")
     fetch(desk, "AAPL|2023")
@@ -258,7 +262,7 @@ def test_when_every_source_fails_nothing_is_invented(desk: Desk):
     assert desk.read("equities_daily_bars")["source"].unique().to_list() == ["polygon-sandbox"]
 
 
-def test_a_live_store_refuses_sandbox_rows(desk: Desk):
+def test_a_live_store_refuses_sandbox_rows(desk: Desk) -> None:
     """A home that holds live bars keeps them when somebody points it at the sandbox."""
     desk.list_symbols("AAPL")
     go_live(desk, KEY)
@@ -272,7 +276,7 @@ def test_a_live_store_refuses_sandbox_rows(desk: Desk):
     assert desk.read("equities_daily_bars")["source"].unique().to_list() == ["polygon"]
 
 
-def test_sandbox_rows_under_live_settings_are_an_error(desk: Desk):
+def test_sandbox_rows_under_live_settings_are_an_error(desk: Desk) -> None:
     """The blocking check finds them wherever they came from; under sandbox settings live rows are as wrong."""
     desk.list_symbols("AAPL")
     fetch(desk, "AAPL|2023")
@@ -287,9 +291,27 @@ def test_sandbox_rows_under_live_settings_are_an_error(desk: Desk):
     )
 
 
-def test_a_partition_that_does_not_exist_is_named_with_the_near_ones(desk: Desk):
+def test_a_partition_that_does_not_exist_is_named_with_the_near_ones(desk: Desk) -> None:
     """A misspelt key of `load_asset_value` is refused, not answered with an empty frame."""
     desk.list_symbols("AAPL")
     fetch(desk, "AAPL|2023")
     with pytest.raises(LookupError, match=r"no partition of equities_daily_bars named 'APPL\|2023'.*AAPL\|2023"):
         desk.read("equities_daily_bars", "APPL|2023")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/api/v1/historical/APPL", 404, "AAPL"),
+        ("/api/v1/historical/AAPL?start=2023-13-01", 422, "2026-11-03"),
+        ("/api/v1/gaps?status=opn", 422, "'open' or 'explained'"),
+        ("/api/v1/reconciliation?status=bad", 422, "'ok', 'investigate', 'fail', 'missing_a' or 'missing_b'"),
+        ("/api/v1/features/AAPL?as_of=yesterday", 422, "2026-11-03"),
+    ],
+)
+def test_rest_names_what_there_is(chain: Chain, path: str, status: int, said: str) -> None:
+    """A symbol, date, filter or version that does not exist is refused with what may stand there."""
+    with TestClient(create_app(chain.desk.settings), raise_server_exceptions=False) as client:
+        answer = client.get(path)
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
