@@ -24,6 +24,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from market_assets.core import clock
+
 _START_S = 60.0
 _STOP_S = 15.0
 #: a universe small enough to watch, with something of everything: splits, a delisting, a halt, an
@@ -139,7 +141,7 @@ class Demo:
             for line in found.equities.universe:
                 add_symbol(store, with_listing(found, line)[0])
             symbols = active_symbols(store, found.equities)
-            this_year = time.gmtime().tm_year
+            this_year = clock.today().year
             years = [str(y) for y in range(this_year - found.equities.backfill_years + 1, this_year + 1)]
             instance.add_dynamic_partitions(SYMBOLS_NAME, symbols)
             symbol_years = [f"{symbol}|{year}" for symbol in symbols for year in years]

@@ -27,12 +27,18 @@ from market_assets.core.settings import (
     PolygonSettings,
     QualitySettings,
     RetentionSettings,
-    StatsSettings,
     StoreKind,
     VendorMode,
     YahooSettings,
 )
 from market_assets.equities.settings import EquitiesSettings
+
+#: settings that must not stand in a file -> the variable that holds each
+SECRETS = {
+    "postgres_url": "MARKET_ASSETS_POSTGRES_URL",
+    "api_key": "MARKET_ASSETS_API_KEY",
+    "polygon_api_key": "POLYGON_API_KEY",
+}
 
 
 class InvalidSettings(MarketAssetsError):
@@ -59,7 +65,6 @@ class Settings(BaseSettings):
     fetch: FetchSettings = FetchSettings()
     quality: QualitySettings = QualitySettings()
     gaps: GapSettings = GapSettings()
-    stats: StatsSettings = StatsSettings()
     retention: RetentionSettings = RetentionSettings()
     api: ApiSettings = ApiSettings()
     polygon: PolygonSettings = PolygonSettings()
@@ -78,7 +83,18 @@ class Settings(BaseSettings):
         """Environment over the config file over defaults; no .env file is read behind the user's back."""
         file = config_file()
         sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
-        return (*sources, YamlConfigSettingsSource(settings_cls, yaml_file=file)) if file else sources
+        if file is None:
+            return sources
+        in_file = YamlConfigSettingsSource(settings_cls, yaml_file=file)
+        stated = {name.lower() for name in in_file()}
+        secrets = [
+            f"  {name} stands in {file}: a secret belongs in the environment alone, as {variable}"
+            for name, variable in SECRETS.items()
+            if name in stated
+        ]
+        if secrets:
+            raise InvalidSettings("settings are not valid:\n" + "\n".join(secrets))
+        return (*sources, in_file)
 
     def base_url(self, vendor: str) -> str:
         """Where a vendor is asked: its own address, or the sandbox's route for it."""
@@ -89,7 +105,7 @@ class Settings(BaseSettings):
 
     def config_hash(self) -> str:
         """Fingerprint of what computed values depend on: sources, thresholds, windows; no address, no secret."""
-        parts = (self.equities, self.quality, self.gaps, self.stats)
+        parts = (self.equities, self.quality, self.gaps)
         return hashlib.sha256("".join(part.model_dump_json() for part in parts).encode()).hexdigest()[:16]
 
     def source_name(self, vendor: str) -> str:

@@ -103,7 +103,8 @@ def _from_first_source(
         EquitiesDailyBars.contract(), columns=["symbol", "session_date"], where=pl.col("fallback_level") > 0
     )
     years = served.select("symbol", year=pl.col("session_date").dt.year()).unique()
-    keys = [f"{s}{partitions.SEPARATOR}{y}" for s, y in years.iter_rows() if y not in trailing]
+    known = set(SYMBOL_YEAR.get_partition_keys(dynamic_partitions_store=context.instance))
+    keys = known & {f"{s}{partitions.SEPARATOR}{y}" for s, y in years.iter_rows() if y not in trailing}
     order = partitions.dimension_keys(SYMBOL_YEAR, context.instance)
     return [
         dg.RunRequest(run_key=_key(context, f"first-source:{span[0]}:{span[1]}"), tags=partitions.range_tags(*span))

@@ -31,8 +31,9 @@ def repair_sensor(settings: Settings, *, default_status: dg.DefaultSensorStatus)
     def equities_repair(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         today, log = clock.today(), FetchLog(settings.home)
         gaps = open_store(settings).read(EquitiesGaps.contract(), where={"status": "open", "cause": list(REPAIRABLE)})
-        open_keys = {
-            f"{symbol}{partitions.SEPARATOR}{year}" for symbol, year in gaps.select("symbol", "year").iter_rows()
+        known = set(SYMBOL_YEAR.get_partition_keys(dynamic_partitions_store=context.instance))
+        open_keys = known & {
+            f"{name}{partitions.SEPARATOR}{year}" for name, year in gaps.select("symbol", "year").rows()
         }
         asked = log.repair_days(_BARS)
         log.repaired(_BARS, set(asked) - open_keys)

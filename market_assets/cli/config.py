@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from market_assets.core.errors import InvalidRequest
-from market_assets.settings import InvalidSettings, Settings, config_file, load
+from market_assets.settings import SECRETS, InvalidSettings, Settings, config_file, load
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def init(path: Path | None = None, *, force: bool = False) -> None:
 def defaults() -> dict[str, Any]:
     """Every setting that may stand in the file, at its default; secrets belong to the environment."""
     plain = Settings.model_construct()
-    return plain.model_dump(mode="json", exclude=set(_secrets()) | {"home"})
+    return plain.model_dump(mode="json", exclude=set(SECRETS) | {"home"})
 
 
 def warnings(found: Settings) -> list[str]:
@@ -68,22 +68,9 @@ def warnings(found: Settings) -> list[str]:
         said.append("MARKET_ASSETS_POSTGRES_URL is set and store is duckdb: it is not used")
     if found.api.host not in {"127.0.0.1", "localhost", "::1"} and found.api_key is None:
         said.append(f"api.host is {found.api.host} and MARKET_ASSETS_API_KEY is not set: the app will not start")
-    file = config_file()
-    stated = yaml.safe_load(file.read_text()) if file else None
-    said += [
-        f"{name} stands in {file}: a secret belongs in the environment alone, as {variable}"
-        for name, variable in _secrets().items()
-        if name in (stated or {})
-    ]
     unknown = sorted(name for name in os.environ if name.startswith("MARKET_ASSETS_") and not _known(name))
     said += [f"{name} is set and means nothing here" for name in unknown]
     return said
-
-
-def _secrets() -> dict[str, str]:
-    """Fields that hold a secret, and the variable of each."""
-    found = {name: field for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
-    return {name: str(field.validation_alias or f"MARKET_ASSETS_{name.upper()}") for name, field in found.items()}
 
 
 def _known(name: str) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from market_assets.core.errors import UnknownName
+
 # Multi-partition mappings and partitioned checks are marked beta in 1.13; the design decided for them.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -60,8 +62,10 @@ def ranges(keys: Iterable[str], order: Sequence[Sequence[str]]) -> list[tuple[st
 
     `order` lists each dimension's keys as the partition definition does; a two-dimensional key is
     `outer|inner`. Outer keys with the same contiguous inner block are merged where neighbours.
+    Raises UnknownName for a key that `order` does not list.
     """
     wanted = set(keys)
+    _check_known(wanted, order)
     if len(order) == 1:
         return [(block[0], block[-1]) for block in _blocks(wanted, order[0])]
     outer_keys, inner_keys = order
@@ -78,6 +82,14 @@ def ranges(keys: Iterable[str], order: Sequence[Sequence[str]]) -> list[tuple[st
         for (first, last), outers in sorted(outers_of.items())
         for block in _blocks(outers, outer_keys)
     ]
+
+
+def _check_known(keys: Iterable[str], order: Sequence[Sequence[str]]) -> None:
+    for key in keys:
+        parts = key.split(SEPARATOR, len(order) - 1) if len(order) > 1 else [key]
+        for part, known in zip(parts, order, strict=True):
+            if part not in known:
+                raise UnknownName("partition", key, known)
 
 
 def _blocks(wanted: set[str], order: Sequence[str]) -> list[list[str]]:

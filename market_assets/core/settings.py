@@ -23,7 +23,6 @@ class FetchSettings(Section):
     breaker_failures: int = Field(5, ge=1, description="Consecutive failures that open the breaker")
     breaker_open_s: float = Field(60.0, gt=0, description="Time the breaker stays open")
     breaker_successes: int = Field(2, ge=1, description="Consecutive probes that close it")
-    close_grace_s: float = Field(60.0, ge=0, description="Time after its close when a bar counts as closed")
 
 
 class QualitySettings(Section):
@@ -37,12 +36,6 @@ class GapSettings(Section):
 
     warn_share: float = Field(0.01, ge=0, le=1)
     error_share: float = Field(0.05, ge=0, le=1)
-
-
-class StatsSettings(Section):
-    """Robust statistics."""
-
-    min_n: int = Field(30, ge=2, description="Observations below which a statistic is null")
 
 
 class RetentionSettings(Section):
@@ -81,8 +74,6 @@ class PolygonSettings(Section):
 
     base_url: str = "https://api.massive.com"
     budget: RateBudget = RateBudget(per_minute=5)
-    #: how long after the session's close the plan serves it
-    delay_min: int = Field(0, ge=0)
 
 
 class YahooSettings(Section):

@@ -58,7 +58,6 @@ class ReconcileSettings(Section):
     source: Source = "yahoo"
     ok_ratio: float = Field(0.002, gt=0)
     fail_ratio: float = Field(0.01, gt=0)
-    trailing_sessions: int = Field(30, ge=1)
 
 
 class EquitiesSettings(Section):

@@ -65,7 +65,7 @@ class VendorError(MarketAssetsError):
         where = " ".join(
             part for part in (self.vendor, self.endpoint, f"[{self.context}]" if self.context else "") if part
         )
-        return f"{where}: {self.detail}. {self.advice}".rstrip(". ") + "."
+        return f"{where}: {self.detail.rstrip('.')}. {self.advice}".rstrip(". ") + "."
 
     def located(self, endpoint: str, context: str) -> Self:
         """This error with the place filled in, where it did not know it."""

@@ -105,10 +105,11 @@ def test_config_check_warns_of_a_variable_that_means_nothing(
     assert f"{name} is set and means nothing here" in said.out
 
 
-def test_config_check_warns_of_a_secret_in_the_file(run: Run, home: Path) -> None:
+def test_config_check_refuses_a_secret_in_the_file(run: Run, home: Path) -> None:
     """Keys belong in the environment: the variable to use is named, the value is not shown."""
     (home / "config.yaml").write_text(f"api_key: {SECRET}\npolygon_api_key: {SECRET}\n")
     said = run("config", "check")
+    assert said.code == 1
     assert f"api_key stands in {home / 'config.yaml'}" in said.out
     assert "as MARKET_ASSETS_API_KEY" in said.out
     assert "as POLYGON_API_KEY" in said.out

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from market_assets.core import clock
-from market_assets.settings import InvalidSettings, Settings, load, settings
+from market_assets.settings import SECRETS, InvalidSettings, Settings, load, settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 #: read by the project, not part of the settings object
@@ -181,6 +181,11 @@ def test_all_errors_are_told_at_once(home: Path, monkeypatch: pytest.MonkeyPatch
         "gaps.warn_share",
         "store",
     ]
+
+
+def test_the_secrets_that_no_file_may_hold_are_all_secrets() -> None:
+    """A new secret field is refused in the file as well."""
+    assert set(SECRETS) == {name for name in Settings.model_fields if is_secret(name)}
 
 
 def test_a_wrong_secret_is_not_shown_in_the_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
