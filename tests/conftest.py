@@ -1,6 +1,7 @@
 """Fixtures every test may use: a home of its own, the recorded data, a real PostgreSQL."""
 
 import os
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -25,8 +26,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
     (tmp_path / "home" / "dagster").mkdir(parents=True)
     settings.cache_clear()
+    _forget_dagster_instance()
     yield tmp_path / "home"
     settings.cache_clear()
+
+
+def _forget_dagster_instance() -> None:
+    """Dagster remembers the storage of the last instance that was entered, also after it is gone."""
+    if "dagster" in sys.modules:
+        from dagster._core.storage.defs_state.base import _current_storage
+
+        _current_storage.set(None)
 
 
 @pytest.fixture(scope="session")
