@@ -103,9 +103,9 @@ def build(symbols: Sequence[str]) -> dict[str, Any]:
             for unit in asked.units(keys):
                 _keep(store, log, raw, asked.bars(unit))
         with phases["actions"].running():
-            known = store.read(raw)
+            known = store.read(raw).partition_by("symbol", as_dict=True)
             for symbol in symbols:
-                _keep(store, log, actions, asked.actions(Unit(symbol, (symbol,)), known, store))
+                _keep(store, log, actions, asked.actions(Unit(symbol, (symbol,)), known[(symbol,)], store))
         with phases["scored"].running():
             found_scores = scores.score(
                 store.read(raw, keys),

@@ -69,7 +69,9 @@ def equities_corporate_actions(
     asked = EquitiesFetch(settings(), vendors, equities_symbols, clock.now())
     units = [Unit(symbol, (symbol,)) for symbol in sorted(context.partition_keys)]
     fetching = _fetching(context, store, schemas.EquitiesCorporateActions)
-    return fetching.run(units, lambda unit: asked.actions(unit, equities_daily_bars, store))
+    bars = {str(key[0]): part for key, part in equities_daily_bars.partition_by("symbol", as_dict=True).items()}
+    nothing = equities_daily_bars.clear()
+    return fetching.run(units, lambda unit: asked.actions(unit, bars.get(unit.name, nothing), store))
 
 
 @market_asset(
