@@ -18,7 +18,7 @@ from benchmarks.measure import LAST_YEAR, Meter, Row, asking, fresh, our_request
 
 SYMBOL = "AAPL"
 GOAL_S = 0.5
-_TIMES = 3
+_TIMES = 2
 _YEAR_ASSETS = ("equities_adjusted_bars", "equities_gaps", "equities_features", "equities_reconciliation")
 
 
