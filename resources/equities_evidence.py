@@ -97,15 +97,14 @@ class Evidence:
         answers: list[pl.DataFrame] = [_BARS.empty()]
         unanswered: list[str] = []
         last_error: VendorError | None = None
-        for symbol in bars["symbol"].unique(maintain_order=True):
-            own = bars.filter(symbol=symbol)["session_date"]
+        for (symbol,), own in bars.partition_by("symbol", as_dict=True, maintain_order=True).items():
             try:
-                answers.append(self.fetch.second_source(symbol, *_ends(own)))
+                answers.append(self.fetch.second_source(str(symbol), *_ends(own["session_date"])))
             except Unauthorized:
                 raise
             except VendorError as failed:
                 warn(f"second source, {symbol}: {failed}")
-                unanswered.append(symbol)
+                unanswered.append(str(symbol))
                 last_error = failed
         if last_error is not None and len(answers) == 1:
             raise last_error
