@@ -111,8 +111,10 @@ def equities_scored_bars(
     lineage=same_columns(schemas.EquitiesAdjustedBars, schemas.EquitiesScoredBars) | lineage.ADJUSTED_BARS,
 )
 def equities_adjusted_bars(
-    equities_scored_bars: pl.DataFrame, equities_corporate_actions: pl.DataFrame
+    context: dg.AssetExecutionContext, equities_scored_bars: pl.DataFrame, equities_corporate_actions: pl.DataFrame
 ) -> pl.DataFrame:
+    without = adjust.unknown_factors(equities_corporate_actions, clock.today())
+    context.add_output_metadata({"actions_without_factor": without.height})
     return adjust.adjusted(equities_scored_bars, equities_corporate_actions, clock.today())
 
 

@@ -11,11 +11,9 @@ from market_assets.core.contracts import Contract
 from market_assets.core.errors import UnknownName
 from market_assets.equities import schemas
 from market_assets.equities.settings import EquitiesSettings, SymbolSettings
-from market_assets.equities.transforms import symbols
 from market_assets.settings import Settings
 from resources.stores.protocol import PartitionStore
-from resources.vendors.daily import Instrument
-from resources.vendors.registry import Vendors
+from resources.vendors.reference import listing
 
 OVERRIDES: Contract = schemas.EquitiesSymbolOverrides.contract()
 
@@ -45,13 +43,11 @@ def add_symbol(store: PartitionStore, line: SymbolSettings) -> bool:
 
 
 def with_listing(settings: Settings, line: SymbolSettings) -> tuple[SymbolSettings, str]:
-    """The line with the listing window the first source states, and the instrument's name.
+    """The line with the listing window a vendor states, and the instrument's name.
 
-    Raises NotFound with the vendor's answer for an id it does not know, and other VendorErrors.
+    Raises what `reference.listing` does: NotFound with the vendor's answer for an id it does not know.
     """
-    row = symbols.universe([line], OVERRIDES.empty()).row(0, named=True)
-    source = Vendors(settings).source(settings.equities.sources[0])
-    listed = source.listing(Instrument.of_row(row).id_at(source.name))
+    listed = listing(settings, line)
     window = {"valid_from": listed.listed_from or line.valid_from, "valid_to": listed.listed_to or line.valid_to}
     return line.model_copy(update=window), listed.name or line.symbol
 

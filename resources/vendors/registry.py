@@ -102,9 +102,3 @@ class Vendors:
         found = self.source(kind.name)
         assert isinstance(found, kind)
         return found
-
-
-def vendor_clients(settings: Settings) -> dict[str, Client]:
-    """A client for each vendor in use, by name."""
-    vendors = Vendors(settings)
-    return {name: vendors.source(name) for name in vendors.names}

@@ -7,7 +7,7 @@ import pytest
 from market_assets.core.settings import RateBudget
 from resources.http.errors import AllSourcesFailed, Unauthorized
 from resources.vendors.daily import Instrument
-from resources.vendors.registry import Vendors, vendor_clients
+from resources.vendors.registry import Vendors
 from tests.resources.vendor_host import START, Host, Says, StillTime, live_settings
 from tests.resources.vendors.instruments import AAPL, EVENING, LONG_AGO, agg, aggs, at_open, chart
 
@@ -199,8 +199,3 @@ def test_the_listing_date_comes_from_whoever_tells(host: Host, still: StillTime)
     assert vendors_of(host, still).listed_from(btc) == date(2014, 9, 17)
     two_vendors(host, Says(b"", 404), Says(b"", 404))
     assert vendors_of(host, still).listed_from(btc) is None
-
-
-def test_the_registry_has_every_configured_vendor(host: Host):
-    """The chain's vendors and the one that reconciles, by name, in order."""
-    assert list(vendor_clients(live_settings(host))) == ["polygon", "yahoo"]
