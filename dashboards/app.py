@@ -12,7 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from dashboards.gauges import gauges
 from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
 from dashboards.pages import shell
-from dashboards.rest import admin, docs, equities, errors, health, metrics, removed
+from dashboards.rest import admin, btc, docs, equities, errors, health, metrics, removed
 from dashboards.services import Services
 from dashboards.telemetry import TimingMiddleware
 from market_assets.settings import Settings
@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     server.state.services = app_services
     errors.register(server)
-    for part in (equities, admin, health, metrics, removed, docs):
+    for part in (equities, btc, admin, health, metrics, removed, docs):
         server.include_router(part.router)
     server.include_router(removed.fallback)
     app_services.telemetry.add_gauges(lambda: gauges(app_services))
@@ -82,6 +82,7 @@ def _add_middleware(server: FastAPI, settings: Settings, app_services: Services)
         Guard,
         keys=app_services.keys,
         limit=RateLimit(settings.api.rate_limit_per_minute),
+        btc_limit=RateLimit(settings.btc.api.rate_limit_per_minute),
         reads_need_key=not is_loopback(settings.api.host),
     )
     server.add_middleware(TimingMiddleware, telemetry=app_services.telemetry)

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.keys import ApiKeys
+from dashboards.rest import btc_errors
 from dashboards.rest.errors import error_answer, retry_after
 from market_assets.core.errors import InvalidRequest
 
@@ -73,10 +74,16 @@ class RateLimit:
 
 
 class Guard:
-    """ASGI middleware: the key on open binds, the rate, and an audit row for every write."""
+    """ASGI middleware: the key on open binds, the rate, and an audit row for every write.
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, limit: RateLimit, *, reads_need_key: bool) -> None:
-        self._app, self._keys, self._limit, self._reads_need_key = app, keys, limit, reads_need_key
+    The btc routes have a rate of their own, besides the one of all, and refuse in their own shape.
+    """
+
+    def __init__(
+        self, app: ASGIApp, keys: ApiKeys, limit: RateLimit, btc_limit: RateLimit, *, reads_need_key: bool
+    ) -> None:
+        self._app, self._keys, self._reads_need_key = app, keys, reads_need_key
+        self._limit, self._btc_limit = limit, btc_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -98,16 +105,19 @@ class Guard:
 
     def _refusal(self, scope: Scope, name: str | None) -> ASGIApp | None:
         path = scope["path"]
+        is_btc = btc_errors.owns(path)
+        answer = btc_errors.btc_error_answer if is_btc else error_answer
         if self._reads_need_key and name is None and path not in _OPEN:
             detail = "this address needs an API key: send it as X-API-Key, or as the password in the browser's dialog"
-            return error_answer(401, "unauthorized", detail, {"WWW-Authenticate": 'Basic realm="market-assets"'})
+            return answer(401, "unauthorized", detail, {"WWW-Authenticate": 'Basic realm="market-assets"'})
         if not path.startswith(_LIMITED) or path in _OPEN:
             return None
-        wait = self._limit.wait_s(name or (scope["client"][0] if scope.get("client") else "unknown"))
+        client = name or (scope["client"][0] if scope.get("client") else "unknown")
+        wait = self._limit.wait_s(client) or (self._btc_limit.wait_s(client) if is_btc else 0.0)
         if wait == 0:
             return None
         detail = f"too many requests from this client; come back in {math.ceil(wait)} s"
-        return error_answer(429, "rate_limited", detail, retry_after(wait))
+        return answer(429, "rate_limited", detail, retry_after(wait))
 
     async def _audited(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 500

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from market_assets.btc import assets as btc_assets
+from market_assets.btc import checks as btc_checks
 from market_assets.equities import assets as equities_assets
 from market_assets.equities import checks as equities_checks
 from market_assets.settings import Settings, settings
@@ -9,6 +11,7 @@ from market_assets.tables import QUARANTINES, TABLES
 from resources.io_managers import io_manager_for
 from resources.stores import open_store
 from resources.vendors.registry import Vendors
+from schedules.btc import btc_schedules
 from schedules.equities import equities_schedules
 from sensors.follow import follow_sensor
 from sensors.repair import repair_sensor
@@ -18,23 +21,27 @@ from sensors.symbols import symbols_sensor
 def build_defs(found: Settings | None = None, **resources: object) -> dg.Definitions:
     """Fresh definitions for these settings; `resources` replaces single ones (tests do).
 
-    What asks vendors is on by default only where vendors can be asked; following is always on.
+    What asks a domain's vendors is on by default only where they can be asked; following is always on.
     """
     found = found or settings()
     store = open_store(found)
     store.refresh_views([*TABLES.values(), *QUARANTINES.values()])
-    asks = found.vendors == "sandbox" or found.polygon_api_key is not None
-    sensing = dg.DefaultSensorStatus.RUNNING if asks else dg.DefaultSensorStatus.STOPPED
-    scheduling = dg.DefaultScheduleStatus.RUNNING if asks else dg.DefaultScheduleStatus.STOPPED
+    sandboxed = found.vendors == "sandbox"
+    asks_equities = sandboxed or found.polygon_api_key is not None
+    asks_btc = sandboxed or found.glassnode_api_key is not None
+    sensing = dg.DefaultSensorStatus.RUNNING if asks_equities else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
-        assets=equities_assets.ASSETS,
-        asset_checks=equities_checks.CHECKS,
+        assets=[*equities_assets.ASSETS, *btc_assets.ASSETS],
+        asset_checks=[*equities_checks.CHECKS, *btc_checks.CHECKS],
         sensors=[
             follow_sensor(default_status=dg.DefaultSensorStatus.RUNNING),
             symbols_sensor(found, default_status=sensing),
             repair_sensor(found, default_status=sensing),
         ],
-        schedules=equities_schedules(found, default_status=scheduling),
+        schedules=[
+            *equities_schedules(found, default_status=_scheduling(asks_equities)),
+            *btc_schedules(found, default_status=_scheduling(asks_btc)),
+        ],
         resources={
             "io_manager": io_manager_for(found),
             "store": store,
@@ -43,6 +50,10 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
         },
         executor=dg.in_process_executor,
     )
+
+
+def _scheduling(asks: bool) -> dg.DefaultScheduleStatus:
+    return dg.DefaultScheduleStatus.RUNNING if asks else dg.DefaultScheduleStatus.STOPPED
 
 
 defs = build_defs()

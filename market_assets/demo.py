@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import yaml
@@ -36,6 +37,8 @@ _UNIVERSE = {
     "index": "VIX",
     "crypto": "BTC-USD ETH-USD",
 }
+#: weeks of bitcoin history: 18 until the first bin model, the rest with signals
+_BTC_WEEKS = 36
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 
@@ -108,7 +111,10 @@ class Demo:
         (self.home / ".demo").touch()
         (self.home / "logs").mkdir()
         lines = [{"symbol": s, "asset_class": kind} for kind, names in _UNIVERSE.items() for s in names.split()]
-        (self.home / "config.yaml").write_text(yaml.safe_dump({"equities": {"universe": lines}}))
+        today = clock.today()
+        monday = today - timedelta(days=today.weekday(), weeks=_BTC_WEEKS)
+        chosen = {"equities": {"universe": lines}, "btc": {"history_start": monday.isoformat()}}
+        (self.home / "config.yaml").write_text(yaml.safe_dump(chosen))
         self.ports = {name: _free_port(wanted) for name, wanted in _PREFERRED_PORTS.items()}
         home = self.home.resolve()
         os.environ.update(
@@ -116,6 +122,7 @@ class Demo:
             MARKET_ASSETS_VENDORS="sandbox",
             MARKET_ASSETS_SANDBOX_URL=f"http://127.0.0.1:{self.ports['sandbox']}",
             POLYGON_API_KEY=os.environ.get("POLYGON_API_KEY", "sandbox"),
+            GLASSNODE_API_KEY=os.environ.get("GLASSNODE_API_KEY", "sandbox"),
             DAGSTER_HOME=str(home / "dagster"),
         )
 
@@ -125,6 +132,7 @@ class Demo:
         settings.cache_clear()
         import dagster as dg
 
+        from market_assets.btc.partitions import DAY, WEEK
         from market_assets.definitions import build_defs
         from market_assets.equities.partitions import SYMBOLS_NAME
         from market_assets.equities.universe import active_symbols, add_symbol, with_listing
@@ -145,6 +153,7 @@ class Demo:
             years = [str(y) for y in range(this_year - found.equities.backfill_years + 1, this_year + 1)]
             instance.add_dynamic_partitions(SYMBOLS_NAME, symbols)
             symbol_years = [f"{symbol}|{year}" for symbol in symbols for year in years]
+            days, weeks = DAY.get_partition_keys(), WEEK.get_partition_keys()
             for assets, keys in (
                 (["equities_symbols"], None),
                 (["equities_daily_bars"], symbol_years),
@@ -152,6 +161,10 @@ class Demo:
                 (["equities_scored_bars"], symbol_years),
                 (["equities_adjusted_bars", "equities_gaps", "equities_features", "equities_reconciliation"], years),
                 (["equities_symbol_status"], None),
+                (["btc_price", "btc_liquidations", "btc_processed", "btc_rpn"], days),
+                (["btc_bin_models"], weeks),
+                (["btc_bins", "btc_dominance", "btc_signals"], days),
+                (["btc_labels", "btc_training_data", "btc_signal_performance"], days),
             ):
                 task = progress.add_task(", ".join(assets), total=1)
                 results = materialize_range(defs, instance, assets, keys, raise_on_error=False)

@@ -2,7 +2,8 @@
 
 The file is YAML, `<home>/config.yaml` unless `MARKET_ASSETS_CONFIG` names another. Its dotted keys
 are environment variables with `__`: `equities.start_year` is `MARKET_ASSETS_EQUITIES__START_YEAR`.
-Secrets come from the environment alone.
+Secrets come from the environment alone. The names that earlier deployments of `btc` use (DB_HOST, LOG_LEVEL
+and their kind, `market_assets.btc.config.OLDER_NAMES`) count below ours and above the file.
 """
 
 import functools
@@ -11,14 +12,19 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidatorFunctionWrapHandler, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
 
+from market_assets.btc import config as btc_config
+from market_assets.btc.settings import BtcSettings, GlassnodeSettings
 from market_assets.core.errors import MarketAssetsError
 from market_assets.core.settings import (
     ApiSettings,
@@ -38,7 +44,14 @@ SECRETS = {
     "postgres_url": "MARKET_ASSETS_POSTGRES_URL",
     "api_key": "MARKET_ASSETS_API_KEY",
     "polygon_api_key": "POLYGON_API_KEY",
+    "glassnode_api_key": "GLASSNODE_API_KEY",
 }
+#: the same for secrets of a section, by dotted key
+SECTION_SECRETS = {f"btc.{key}": variable for key, variable in btc_config.SECRETS.items()}
+#: parts of `btc` that no stored value depends on
+_NOT_COMPUTED_FROM: dict[str, Any] = dict.fromkeys(
+    ("database", "logging", "processing", "export", "api", "dashboard"), True
+) | {"glassnode": {"base_url"}}
 
 
 class InvalidSettings(MarketAssetsError):
@@ -61,6 +74,9 @@ class Settings(BaseSettings):
     polygon_api_key: SecretStr | None = Field(
         None, validation_alias="POLYGON_API_KEY", description="Key of Polygon (Massive)"
     )
+    glassnode_api_key: SecretStr | None = Field(
+        None, validation_alias="GLASSNODE_API_KEY", description="Key of Glassnode"
+    )
 
     fetch: FetchSettings = FetchSettings()
     quality: QualitySettings = QualitySettings()
@@ -70,6 +86,7 @@ class Settings(BaseSettings):
     polygon: PolygonSettings = PolygonSettings()
     yahoo: YahooSettings = YahooSettings()
     equities: EquitiesSettings = EquitiesSettings()
+    btc: BtcSettings = BtcSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -82,31 +99,58 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment over the config file over defaults; no .env file is read behind the user's back."""
         file = config_file()
-        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        older = InitSettingsSource(settings_cls, init_kwargs=_older_names())
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings, older)
         if file is None:
             return sources
         in_file = YamlConfigSettingsSource(settings_cls, yaml_file=file)
-        stated = {name.lower() for name in in_file()}
         secrets = [
             f"  {name} stands in {file}: a secret belongs in the environment alone, as {variable}"
-            for name, variable in SECRETS.items()
-            if name in stated
+            for name, variable in (SECRETS | SECTION_SECRETS).items()
+            if _states(in_file(), name)
         ]
         if secrets:
             raise InvalidSettings("settings are not valid:\n" + "\n".join(secrets))
         return (*sources, in_file)
 
+    @field_validator("btc", mode="wrap")
+    @classmethod
+    def _every_finding(cls, stated: object, validate: ValidatorFunctionWrapHandler) -> BtcSettings:
+        """The section, or everything that is wrong in it: pydantic leaves out what rules over several say."""
+        try:
+            btc: BtcSettings = validate(stated)
+        except ValidationError:
+            told = [
+                InitErrorDetails(
+                    type=PydanticCustomError("setting", "{said}", {"said": finding.said}),
+                    loc=tuple(finding.key.split(".")) if finding.key else (),
+                    input=None,
+                )
+                for finding in btc_config.findings(stated)
+            ]
+            raise ValidationError.from_exception_data("btc", told) from None
+        return btc
+
     def base_url(self, vendor: str) -> str:
         """Where a vendor is asked: its own address, or the sandbox's route for it."""
         if self.vendors == "sandbox":
             return f"{self.sandbox_url}/{vendor}"
-        section: PolygonSettings | YahooSettings = getattr(self, vendor)
-        return section.base_url
+        return self.vendor(vendor).base_url
+
+    def vendor(self, name: str) -> PolygonSettings | YahooSettings | GlassnodeSettings:
+        """The section of a vendor: its address and its budget. A vendor of one domain has it there."""
+        sections: dict[str, PolygonSettings | YahooSettings | GlassnodeSettings] = {
+            "polygon": self.polygon,
+            "yahoo": self.yahoo,
+            "glassnode": self.btc.glassnode,
+        }
+        return sections[name]
 
     def config_hash(self) -> str:
         """Fingerprint of what computed values depend on: sources, thresholds, windows; no address, no secret."""
-        parts = (self.equities, self.quality, self.gaps)
-        return hashlib.sha256("".join(part.model_dump_json() for part in parts).encode()).hexdigest()[:16]
+        parts = [part.model_dump_json() for part in (self.equities, self.quality, self.gaps)]
+        parts.append(self.btc.model_dump_json(exclude=_NOT_COMPUTED_FROM))
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
     def source_name(self, vendor: str) -> str:
         """The `source` of rows fetched now: marked where they come from the sandbox."""
@@ -118,6 +162,25 @@ def config_file() -> Path | None:
     named = os.environ.get("MARKET_ASSETS_CONFIG")
     path = Path(named) if named else Path(os.environ.get("MARKET_ASSETS_HOME", "data")) / "config.yaml"
     return path if named or path.exists() else None
+
+
+def _older_names() -> dict[str, Any]:
+    """What the variables of earlier deployments set, as the tree of a file."""
+    btc: dict[str, dict[str, str]] = {}
+    for variable, key in btc_config.OLDER_NAMES.items():
+        if value := os.environ.get(variable):
+            section, name = key.split(".")
+            btc.setdefault(section, {})[name] = value.upper() if variable == "LOG_LEVEL" else value
+    return {"btc": btc} if btc else {}
+
+
+def _states(tree: object, key: str) -> bool:
+    """Whether a tree states a dotted key; the first name may be of any case, as for pydantic."""
+    first, *others = key.split(".")
+    at = {str(name).lower(): value for name, value in tree.items()} if isinstance(tree, dict) else {}
+    if first not in at:
+        return False
+    return not others or _states(at[first], ".".join(others))
 
 
 @functools.cache
@@ -136,3 +199,8 @@ def load(**overrides: Any) -> Settings:
             for error in invalid.errors(include_input=False, include_url=False)
         ]
         raise InvalidSettings("settings are not valid:\n" + "\n".join(lines)) from None
+    except SettingsError as unread:
+        text = getattr(unread.__cause__, "doc", None)
+        names = [name for name, value in os.environ.items() if name.startswith("MARKET_ASSETS_") and value == text]
+        said = f"{', '.join(names)}: a list or a section is written as JSON, like [1, 6] or {{}}"
+        raise InvalidSettings(f"settings are not valid:\n  {said if names else unread}") from None

@@ -1,11 +1,12 @@
 """Every table of the graph by name."""
 
+from market_assets.btc import schemas as btc
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import UnknownName
 from market_assets.equities import schemas as equities
 
 #: table name -> contract, in the order of the graph
-TABLES: dict[str, Contract] = {table.contract().name: table.contract() for table in equities.TABLES}
+TABLES: dict[str, Contract] = {table.contract().name: table.contract() for table in (*equities.TABLES, *btc.TABLES)}
 
 #: companion tables of rows that a contract's row rules rejected: one per table that is fetched
 QUARANTINES: dict[str, Contract] = {

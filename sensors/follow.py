@@ -228,7 +228,10 @@ class Follower:
         return list(groups.values())
 
     def _with_descendants(self, group: list[dg.AssetKey], running: set[dg.AssetKey]) -> list[dg.AssetKey]:
-        """The group and what can follow it in the same run: same partitions, nothing else awaited."""
+        """The group and what can follow it in the same run: same partitions, nothing else awaited.
+
+        What also depends on the group by way of other partitions (bins on weekly models) has to wait for those.
+        """
         chosen = list(group)
         dimensions = _dimensions(group[0])
         awaited = running | {dg.AssetKey.from_user_string(name) for name, stale in self.cursor.pending.items() if stale}
@@ -239,7 +242,7 @@ class Follower:
                 for child in children
                 if child not in chosen
                 and _dimensions(child) == dimensions
-                and not (self._ancestors(child) - set(chosen)) & awaited
+                and not (self._ancestors(child) - set(chosen)) & (awaited | self._descendants(chosen))
             ]
             if not following:
                 break
@@ -252,6 +255,14 @@ class Follower:
         while frontier:
             found |= frontier
             frontier = {up for at in frontier for up in self.graph.get(at).parent_keys} - found
+        return found
+
+    def _descendants(self, keys: Iterable[dg.AssetKey]) -> set[dg.AssetKey]:
+        found: set[dg.AssetKey] = set()
+        frontier = set(keys)
+        while frontier:
+            frontier = {down for at in frontier for down in self.graph.get(at).child_keys} - found
+            found |= frontier
         return found
 
     def _running(self) -> set[dg.AssetKey]:

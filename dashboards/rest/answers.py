@@ -79,9 +79,17 @@ def _value(text: Any, dtype: Any) -> Any:
         return date.fromisoformat(text)
     if isinstance(dtype, pl.Datetime):
         return datetime.fromisoformat(text)
+    if isinstance(dtype, pl.Enum):
+        return pl.lit(_category(text, dtype), dtype=dtype)
     if dtype == pl.String:
         return _typed(text, str)
     return float(text)
+
+
+def _category(text: Any, dtype: pl.Enum) -> str:
+    if text not in dtype.categories.to_list():
+        raise ValueError(f"{text!r} is no category")
+    return str(text)
 
 
 def _typed(value: Any, kind: type) -> Any:

@@ -1,9 +1,9 @@
 """The shapes of the answers, for OpenAPI. Numbers that may be unknown are nullable; extra fields never appear."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Body(BaseModel):
@@ -142,3 +142,52 @@ class KeysBody(BaseModel):
 
     count: int
     keys: list[KeyFacts]
+
+
+class BtcMetadata(BaseModel):
+    """The span of an answer. Times are null where nothing lies in the range."""
+
+    start_time: datetime | None
+    end_time: datetime | None
+    record_count: int
+
+
+class BtcRowsBody(Body):
+    """Rows of the btc domain; `time` is the start of the hour."""
+
+    data: list[dict[str, Any]]
+    metadata: BtcMetadata
+
+
+class BtcFigure(BaseModel):
+    """A plotly figure."""
+
+    data: list[dict[str, Any]]
+    layout: dict[str, Any]
+
+
+class BtcPlotBody(Body):
+    """`GET /api/plots/{type}`; record_count is the number of hours before thinning."""
+
+    data: BtcFigure
+    metadata: BtcMetadata
+
+
+class BtcTableStats(BaseModel):
+    """One btc table as it is stored. `age_hours` counts from the instant its newest row became available."""
+
+    earliest: datetime | None
+    latest: datetime | None
+    count: int
+    age_hours: float | None
+    status: Literal["ok", "late", "stale", "empty"]
+
+
+class BtcStatsBody(BaseModel):
+    """`GET /api/stats`: table -> its state, without envelope; `as_of` and `demo` stand beside where they apply."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, BtcTableStats]
+
+    demo: bool | None = Field(None, description="True where the data came from the sandbox; absent otherwise")
+    as_of: datetime | None = Field(None, description="The instant asked for; absent where none was")

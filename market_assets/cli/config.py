@@ -7,6 +7,7 @@ from typing import Any
 import typer
 import yaml
 
+from market_assets.btc.config import validate_config
 from market_assets.core.errors import InvalidRequest
 from market_assets.settings import SECRETS, InvalidSettings, Settings, config_file, load
 
@@ -62,14 +63,27 @@ def warnings(found: Settings) -> list[str]:
     said: list[str] = []
     if found.vendors == "live" and found.polygon_api_key is None and "polygon" in found.equities.sources:
         said.append("POLYGON_API_KEY is not set: equities_daily_bars cannot be fetched from Polygon")
-    if found.store == "postgres" and found.postgres_url is None:
-        said.append("store is postgres and MARKET_ASSETS_POSTGRES_URL is not set")
-    if found.store == "duckdb" and found.postgres_url is not None:
-        said.append("MARKET_ASSETS_POSTGRES_URL is set and store is duckdb: it is not used")
+    fetches = found.vendors == "sandbox" or found.glassnode_api_key is not None
+    said += [f"btc.{line}" for line in validate_config(found.btc, api_key_present=fetches)["warnings"]]
+    said += _of_the_database(found)
     if found.api.host not in {"127.0.0.1", "localhost", "::1"} and found.api_key is None:
         said.append(f"api.host is {found.api.host} and MARKET_ASSETS_API_KEY is not set: the app will not start")
     unknown = sorted(name for name in os.environ if name.startswith("MARKET_ASSETS_") and not _known(name))
     said += [f"{name} is set and means nothing here" for name in unknown]
+    return said
+
+
+def _of_the_database(found: Settings) -> list[str]:
+    """An address that is missing, or that is there and not used."""
+    given, parts = found.postgres_url is not None, found.btc.database is not None
+    said: list[str] = []
+    if found.store == "postgres" and not given and not parts:
+        said.append("store is postgres and MARKET_ASSETS_POSTGRES_URL is not set, nor is btc.database")
+    if found.store == "duckdb" and given:
+        said.append("MARKET_ASSETS_POSTGRES_URL is set and store is duckdb: it is not used")
+    if parts and (given or found.store == "duckdb"):
+        why = "store is duckdb" if found.store == "duckdb" else "MARKET_ASSETS_POSTGRES_URL is"
+        said.append(f"btc.database is set and {why}: it is not used")
     return said
 
 

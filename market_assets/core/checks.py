@@ -4,6 +4,7 @@ A judgement is a pure function of a frame. `asset_checks` groups all judgements 
 one step, so that a partition is loaded once however many of them there are.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ import polars as pl
 from market_assets.core.contracts import Contract, Table
 
 _SHOWN = 20
+
+#: reads one argument of a table's judgements
+Reader = Callable[[dg.AssetCheckExecutionContext], Any]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,11 @@ def markdown(frame: pl.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def check(judge: Callable[..., Judgement], name: str | None = None, *, blocking: bool = False) -> Check:
+    """A check named after its judgement, where not told otherwise, and described by the first line of its docstring."""
+    return Check(name or judge.__name__, (judge.__doc__ or "").strip().split("\n")[0], judge, blocking)
+
+
 def contract_holds(contract: Contract) -> Check:
     """The stored partition still satisfies the contract it was let in by."""
 
@@ -78,45 +87,61 @@ def contract_holds(contract: Contract) -> Check:
     return Check("contract", "Stored rows satisfy types, ranges, nulls and the key.", judge, blocking=True)
 
 
+def no_synthetic_source(frame: pl.DataFrame, sandboxed: bool) -> Judgement:
+    """Sandbox rows are legal only where the settings say that vendors are the sandbox."""
+    marked = frame.filter(pl.col("source").str.ends_with("-sandbox")).height
+    wrong = frame.height - marked if sandboxed else marked
+    origin = "sandbox" if sandboxed else "live"
+    return error_unless(wrong == 0, f"vendors={origin}", rows=frame.height, wrong_origin=wrong)
+
+
 def asset_checks(
     table: type[Table],
     checks: Sequence[Check],
     *,
-    load: Callable[[dg.AssetCheckExecutionContext], Mapping[str, Any]],
+    reads: Mapping[str, Reader],
     required_resource_keys: set[str] | None = None,
 ) -> dg.AssetChecksDefinition:
     """All checks of one table as one step.
 
-    `load` gives the arguments of the judgements; each judgement takes those it names. A check covers
-    the partitions of its run in one evaluation, and says which. It is not declared partitioned:
+    `reads` gives the arguments of the judgements; each judgement takes those it names, and what no selected
+    one names is not read. A check covers the partitions of its run in one evaluation, and says which. It is
+    not declared partitioned:
     Dagster records a range run's evaluation of a partitioned check without a partition, and its UI
     then shows the check as skipped (seen on 1.13.27).
     """
     contract = table.contract()
+    unread = {
+        f"{one.name}({name})" for one in checks for name in inspect.signature(one.judge).parameters if name not in reads
+    }
+    if unread:
+        raise TypeError(f"every argument of a judgement of {contract.name} is read; lacks {sorted(unread)}")
 
     @dg.multi_asset_check(
         name=f"{contract.name}_checks",
         specs=[
             dg.AssetCheckSpec(
-                check.name,
+                one.name,
                 asset=contract.name,
-                description=check.description,
-                blocking=check.blocking,
+                description=one.description,
+                blocking=one.blocking,
             )
-            for check in checks
+            for one in checks
         ],
         required_resource_keys=required_resource_keys or set(),
         can_subset=True,
     )
     def evaluate(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        given, scope = load(context), _scope(context)
+        given: dict[str, Any] = {}
+        scope = _scope(context)
         selected = {key.name for key in context.selected_asset_check_keys}
-        for check in (check for check in checks if check.name in selected):
-            wanted = check.judge.__code__.co_varnames[: check.judge.__code__.co_argcount]
-            verdict = check.judge(*(given[name] for name in wanted))
+        for one in (one for one in checks if one.name in selected):
+            wanted = inspect.signature(one.judge).parameters
+            given |= {name: reads[name](context) for name in wanted if name not in given}
+            verdict = one.judge(**{name: given[name] for name in wanted})
             yield dg.AssetCheckResult(
                 asset_key=contract.name,
-                check_name=check.name,
+                check_name=one.name,
                 passed=verdict.passed,
                 severity=verdict.severity,
                 description=None if verdict.passed else verdict.description or None,

@@ -19,7 +19,7 @@ from market_assets.core.errors import MarketAssetsError, UnknownName
 UTC_MICROS = pl.Datetime("us", "UTC")
 
 #: How a partition dimension is spelled when its column is a time; other dimensions are the text itself.
-TIME_FORMATS = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
+TIME_FORMATS = {"year": "%Y", "month": "%Y-%m", "week": "%Y-%m-%d", "day": "%Y-%m-%d"}
 
 #: The partition name of a table that has no partitions.
 WHOLE = "all"
@@ -35,6 +35,7 @@ _POSTGRES_TYPES: dict[Any, str] = {
     pl.Date: "date",
     UTC_MICROS: "timestamptz",
     pl.List(pl.String): "text[]",
+    pl.List(pl.Float64): "double precision[]",
 }
 
 
@@ -125,7 +126,10 @@ class Contract:
     def _dimension_expr(self, dimension: str) -> pl.Expr:
         source = pl.col(self.partitioned_by[dimension])
         time_format = TIME_FORMATS.get(dimension)
-        return source.dt.strftime(time_format) if time_format else source
+        if time_format is None:
+            return source
+        # a week is named by its Monday
+        return (source.dt.truncate("1w") if dimension == "week" else source).dt.strftime(time_format)
 
     def split(self, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """The rows by partition key; each part keeps the order of `frame`."""
@@ -173,6 +177,8 @@ class Contract:
         for name, col in self.columns.items():
             value = pl.col(name)
             rules += [~value.is_finite()] if col.dtype == pl.Float64 else []
+            if col.dtype == pl.List(pl.Float64):
+                rules.append(~value.list.eval(pl.element().is_finite()).list.all())
             rules += [value <= col.gt] if col.gt is not None else []
             rules += [value < col.ge] if col.ge is not None else []
             rules += [value >= col.lt] if col.lt is not None else []
@@ -182,7 +188,10 @@ class Contract:
 
     def postgres_columns(self) -> dict[str, str]:
         """Column name -> Postgres type."""
-        return {name: _POSTGRES_TYPES[col.dtype] for name, col in self.columns.items()}
+        return {
+            name: "text" if isinstance(col.dtype, pl.Enum) else _POSTGRES_TYPES[col.dtype]
+            for name, col in self.columns.items()
+        }
 
     def ddl(self, schema: str = "public") -> str:
         """CREATE TABLE statement with the primary key of the contract."""

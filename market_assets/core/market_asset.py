@@ -29,12 +29,13 @@ def market_asset(
     deps: Sequence[str | dg.AssetDep] | None = None,
     kinds: set[str] | None = None,
     lineage: Mapping[str, Sequence[str]] | None = None,
-    code_version: str | None = None,
+    pool: str | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare the asset that fills `table`. Name, group and description come from the declaration.
 
     `lineage` maps a column to the `table.column`s it is computed from; a tag named as the group tells
-    how the table is cut, so that one range run can carry all of a kind (`tag:equities=year`).
+    how the table is cut, so that one range run can carry all of a kind (`tag:equities=year`). At most as
+    many steps of one `pool` run at once, over all runs, as the instance allows it.
     """
     contract = table.contract()
     group, dimensions = contract.name.split("_")[0], "_".join(contract.dimensions) or "none"
@@ -56,7 +57,7 @@ def market_asset(
             owners=OWNERS,
             kinds=kinds or {"polars"},
             tags={group: dimensions},
-            code_version=code_version,
+            pool=pool,
             metadata={
                 "dagster/column_schema": column_schema(contract),
                 "dagster/table_name": contract.name,

@@ -47,11 +47,18 @@ def _column(spec: Column) -> pa.Column:
         checks.append(pa.Check.isin(list(spec.isin)))
     if spec.dtype == pl.Float64:
         checks.append(pa.Check(_finite, name="finite"))
+    if spec.dtype == pl.List(pl.Float64):
+        checks.append(pa.Check(_all_finite, name="finite"))
     return pa.Column(spec.dtype, checks=checks, nullable=spec.nullable, description=spec.description)
 
 
 def _finite(data: pa.PolarsData) -> pl.LazyFrame:
     return data.lazyframe.select(pl.col(data.key).is_finite() | pl.col(data.key).is_null())
+
+
+def _all_finite(data: pa.PolarsData) -> pl.LazyFrame:
+    lists = pl.col(data.key)
+    return data.lazyframe.select(lists.list.eval(pl.element().is_finite()).list.all() | lists.is_null())
 
 
 def _explain(contract: Contract, broken: SchemaErrors) -> str:

@@ -7,6 +7,7 @@ the cross product of both dimensions, in the order the dimension lists its keys.
 import itertools
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
@@ -23,6 +24,23 @@ SEPARATOR = "|"
 def years(start_year: int) -> dg.TimeWindowPartitionsDefinition:
     """Calendar years from `start_year`, the running one included."""
     return dg.TimeWindowPartitionsDefinition(start=str(start_year), cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1)
+
+
+def days(start: date) -> dg.DailyPartitionsDefinition:
+    """UTC days from `start`, the running one included."""
+    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), timezone="UTC", end_offset=1)
+
+
+def weeks(start: date) -> dg.WeeklyPartitionsDefinition:
+    """Weeks that begin on Monday 00:00 UTC, from the first one at or after `start`, the running one included."""
+    return dg.WeeklyPartitionsDefinition(start_date=start.isoformat(), timezone="UTC", day_offset=1, end_offset=1)
+
+
+def window(first: int, last: int) -> dg.TimeWindowPartitionMapping:
+    """From `first` to `last` partitions before or after one's own, counted in those of the downstream asset."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
+    )
 
 
 def by_symbol_and_year(
@@ -44,7 +62,7 @@ def same_symbol_with_previous_year() -> dg.MultiPartitionMapping:
 
 def with_previous_year() -> dg.TimeWindowPartitionMapping:
     """Look back from 2020 to 2019."""
-    return dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
+    return window(-1, 0)
 
 
 def all_of(dimension: str) -> dg.MultiToSingleDimensionPartitionMapping:

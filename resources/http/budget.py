@@ -7,10 +7,12 @@ it would allow.
 """
 
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from market_assets.core import clock
 from market_assets.core.settings import RateBudget
@@ -44,6 +46,31 @@ class WindowUse:
     resets_at: datetime
 
 
+class Spacing:
+    """Starts of one key's requests at least `seconds` apart, over all threads of this process.
+
+    Windows alone would let a minute's requests start at once, which a vendor may read as a flood.
+    """
+
+    _turns: ClassVar[dict[str, float]] = {}
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, key: str, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._key, self._seconds, self._monotonic = key, seconds, monotonic
+
+    def wait(self, sleep: Callable[[float], None]) -> float:
+        """Take the next turn and sleep until it comes; returns the seconds waited."""
+        if not self._seconds:
+            return 0.0
+        with self._lock:
+            at = self._monotonic()
+            turn = max(at, self._turns.get(self._key, at))
+            self._turns[self._key] = turn + self._seconds
+        if turn > at:
+            sleep(turn - at)
+        return turn - at
+
+
 @dataclass(frozen=True)
 class Budget:
     """The windows of one key. Without windows everything passes."""
@@ -54,6 +81,9 @@ class Budget:
     state: VendorState
     wait_s: float
     now: Callable[[], datetime] = clock.now
+    spacing: Spacing | None = None
+    #: what to raise where it is too small; `<vendor>.budget` unless said otherwise
+    setting: str | None = None
 
     @classmethod
     def of(
@@ -65,6 +95,8 @@ class Budget:
         *,
         wait_s: float,
         now: Callable[[], datetime] = clock.now,
+        spacing: Spacing | None = None,
+        setting: str | None = None,
     ) -> Self:
         """The budget of `key` by the rates of the settings; a rate of 0 is no window."""
         windows = (
@@ -72,10 +104,11 @@ class Budget:
             Window("minute", 60, rates.per_minute),
             Window("day", 86_400, rates.per_day),
         )
-        return cls(vendor, key, tuple(window for window in windows if window.limit), state, wait_s, now)
+        limited = tuple(window for window in windows if window.limit)
+        return cls(vendor, key, limited, state, wait_s, now, spacing, setting)
 
     def reserve(self, sleep: Callable[[float], None], cost: int = 1) -> float:
-        """Take `cost` requests from every window, waiting for the next second or minute if need be.
+        """Take `cost` requests from every window, waiting for the next second or minute if need be, then for its turn.
 
         Returns the seconds waited. Raises BudgetExhausted where a long window is spent, or a short
         one does not come within `wait_s`.
@@ -85,15 +118,17 @@ class Budget:
             pause = max(0.0, (short.resets_at - self.now()).total_seconds()) + 0.001
             length = next(window.seconds for window in self.windows if window.name == short.name)
             if length >= _LONG_S or waited + pause > self.wait_s:
+                setting = self.setting or f"{self.vendor}.budget"
                 raise BudgetExhausted(
                     self.vendor,
                     f"budget of this {short.name} is spent ({short.used}/{short.limit} requests)",
                     retry_at=short.resets_at,
-                    advice=f"It resets at {short.resets_at:%Y-%m-%d %H:%M:%SZ}; or raise {self.vendor}.budget",
+                    advice=f"It resets at {short.resets_at:%Y-%m-%d %H:%M:%SZ}; or raise {setting}",
                 )
             sleep(pause)
             waited += pause
-        return waited
+        # last, so that nothing comes between the turn and the request
+        return waited + (self.spacing.wait(sleep) if self.spacing else 0.0)
 
     def use(self) -> list[WindowUse]:
         """How much of each window is used now."""

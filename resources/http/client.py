@@ -14,7 +14,7 @@ from market_assets.core.settings import FetchSettings, RateBudget
 from market_assets.settings import Settings
 from resources.http import redact
 from resources.http.breaker import Breaker
-from resources.http.budget import Budget
+from resources.http.budget import Budget, Spacing
 from resources.http.errors import (
     BadRequest,
     BudgetExhausted,
@@ -135,18 +135,32 @@ class VendorClient:
         raw: RawStore,
         key: str | None = None,
         key_variable: str | None = None,
+        key_header: str = "Authorization",
+        key_advice: str | None = None,
         headers: Mapping[str, str] | None = None,
+        spacing_s: float = 0.0,
+        budget_setting: str | None = None,
         timing: Timing | None = None,
     ) -> None:
         self.vendor, self.source, self.base_url = vendor, source, base_url.rstrip("/")
         self.timing = timing or Timing()
         self.key_variable = key_variable
-        self._key = key.strip() if key else None
+        self._key, self._key_header = key.strip() if key else None, key_header
+        self._key_advice = key_advice or f"or take {vendor} out of the sources"
         self._headers, self._fetch = dict(headers or {}), fetch
-        if self._key:
+        # the sandbox's key is no secret, and a word of our own messages
+        if self._key and self._key != SANDBOX_KEY:
             redact.remember(self._key)
+        known_as = fingerprint(vendor, self._key)
         self.budget = Budget.of(
-            vendor, fingerprint(vendor, self._key), rates, state, wait_s=fetch.budget_wait_s, now=self.timing.wall
+            vendor,
+            known_as,
+            rates,
+            state,
+            wait_s=fetch.budget_wait_s,
+            now=self.timing.wall,
+            spacing=Spacing(f"{state.path} {known_as}", spacing_s, self.timing.monotonic),
+            setting=budget_setting,
         )
         self.breaker = Breaker(
             vendor, state, fetch.breaker_failures, fetch.breaker_open_s, fetch.breaker_successes, now=self.timing.wall
@@ -190,7 +204,10 @@ class VendorClient:
         self._wire.close()
 
     def _all_headers(self) -> dict[str, str]:
-        return self._headers | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        if not self._key:
+            return self._headers
+        scheme = "Bearer " if self._key_header == "Authorization" else ""
+        return self._headers | {self._key_header: f"{scheme}{self._key}"}
 
     def _check_key(self, path: str, context: str) -> None:
         variable = self.key_variable
@@ -202,7 +219,7 @@ class VendorClient:
                 f"needs a key and {variable} is not set; nothing was sent",
                 endpoint=path,
                 context=context,
-                advice=f"Set {variable} in the environment, or take {self.vendor} out of the sources",
+                advice=f"Set {variable} in the environment, {self._key_advice}",
             )
         if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
             raise Unauthorized(
@@ -220,28 +237,38 @@ def connect(
     *,
     key_variable: str | None = None,
     key: str | None = None,
+    key_header: str = "Authorization",
+    key_advice: str | None = None,
     headers: Mapping[str, str] | None = None,
+    fetch: FetchSettings | None = None,
     rates: RateBudget | None = None,
+    spaced: bool = False,
+    budget_setting: str | None = None,
     timing: Timing | None = None,
 ) -> VendorClient:
     """The client of `vendor` by the settings: live, or against the sandbox.
 
     The sandbox has no budget unless `rates` gives one, and is asked with the key `sandbox` where
-    none is set.
+    none is set. `fetch` replaces the common rules of asking. A `spaced` vendor's requests start as
+    far apart as its rate per minute says. A `key_header` other than Authorization holds the key bare.
     """
     state = VendorState.of(settings.home)
     sandbox = settings.vendors == "sandbox"
-    configured: RateBudget = getattr(settings, vendor).budget
+    allowed = rates or (_NO_LIMIT if sandbox else settings.vendor(vendor).budget)
     return VendorClient(
         vendor,
         settings.base_url(vendor),
         source=settings.source_name(vendor),
-        fetch=settings.fetch,
-        rates=rates or (_NO_LIMIT if sandbox else configured),
+        fetch=fetch or settings.fetch,
+        rates=allowed,
         state=state,
         raw=RawStore.of(settings.home, state),
         key=key or (SANDBOX_KEY if sandbox and key_variable else None),
         key_variable=key_variable,
+        key_header=key_header,
+        key_advice=key_advice,
         headers=headers,
+        spacing_s=60 / allowed.per_minute if spaced and allowed.per_minute else 0.0,
+        budget_setting=budget_setting,
         timing=timing,
     )

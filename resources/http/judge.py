@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
+from resources.http import redact
 from resources.http.errors import BadRequest, Malformed, NotFound, RateLimited, Unavailable, VendorError
 from resources.http.retry import retry_after
 from resources.http.transport import Reply
@@ -19,7 +20,8 @@ def refuse(vendor: str, reply: Reply, own: Mapping[int, Callable[[str], VendorEr
     status = reply.status
     if 200 <= status < 300:
         return
-    said = words(reply.body)
+    # redacted before it is cut: of a key cut in two the first half would not be known as one
+    said = redact.text(words(reply.body))
     detail = f"HTTP {status}" + (f": {said[:_SHOWN]}" if said else "")
     if own and status in own:
         raise own[status](detail)

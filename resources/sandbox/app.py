@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import Body, FastAPI, HTTPException
 
 from market_assets.core import clock
-from resources.sandbox import polygon, yahoo
-from resources.sandbox.backend import Backend
+from resources.sandbox import glassnode, polygon, yahoo
+from resources.sandbox.backend import DEFAULT_SEED, Backend
 from resources.sandbox.desk import Desk, Ledger, entries
 from resources.sandbox.faults import Faults, UnknownFault, from_json
 
@@ -40,6 +40,7 @@ def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[]
     )
     app.include_router(polygon.router(desk))
     app.include_router(yahoo.router(desk))
+    app.include_router(glassnode.router(desk))
     app.add_middleware(Ledger, asked=asked)
 
     @app.get("/_sandbox/health")
@@ -87,14 +88,15 @@ def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[]
 
 
 def backend_for(seed: int | None = None, replay: Path | None = None) -> Backend:
-    """Recorded tables where a directory is given, else the simulated market."""
+    """Recorded tables where a directory is given, else the simulated market. Raises NoRecording."""
+    seed = DEFAULT_SEED if seed is None else seed
     if replay is not None:
         from resources.sandbox.replay import ReplayBackend
 
-        return ReplayBackend(replay)
-    from resources.sandbox.synthetic import DEFAULT_SEED, SyntheticBackend
+        return ReplayBackend(replay, seed)
+    from resources.sandbox.synthetic import SyntheticBackend
 
-    return SyntheticBackend(DEFAULT_SEED if seed is None else seed)
+    return SyntheticBackend(seed)
 
 
 def run(

@@ -1,4 +1,4 @@
-"""What a vendor's route asks of a backend: instruments, raw daily bars, splits, dividends.
+"""What a vendor's route asks of a backend: instruments, raw daily bars, splits, dividends, hours of bitcoin.
 
 Everything is by house symbol and vendor-neutral; wire formats are the vendors' business.
 """
@@ -11,9 +11,14 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.sandbox.hours import Hours
+
 AssetClass = Literal["stock", "etf", "index", "crypto"]
 Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
+
+#: of simulated prices, and of what is simulated beside recorded ones
+DEFAULT_SEED = 7
 
 #: Yahoo and Polygon spell the same index differently; other indices have no id at Yahoo here.
 YAHOO_INDICES = {"VIX": "^VIX", "SPX": "^GSPC", "NDX": "^NDX", "DJI": "^DJI"}
@@ -151,4 +156,12 @@ class Backend(Protocol):
 
     def dividends(self, symbol: str, at: datetime) -> Sequence[Dividend]:
         """Dividends declared by `at`, oldest first; the newest may lie ahead."""
+        ...
+
+    def btc_price(self, at: datetime) -> Hours:
+        """Open, high, low, close (USD) of the hours begun by `at`; the one still running as far as it has come."""
+        ...
+
+    def btc_liquidations(self, at: datetime) -> Hours:
+        """Liquidated futures volume `long`, `short` (BTC) of the hours begun by `at`, the running one in part."""
         ...

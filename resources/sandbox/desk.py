@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resources.sandbox import sessions
 from resources.sandbox.backend import Backend
-from resources.sandbox.faults import VENDORS, Fault, Faults
+from resources.sandbox.fault_kinds import VENDORS
+from resources.sandbox.faults import Fault, Faults
 
 _CONSENT_PAGE = b"<!DOCTYPE html><html><head><title>One moment</title></head><body>Please accept cookies.</body></html>"
 
@@ -57,6 +58,8 @@ class Desk:
                 refusal = refuse(fault.status)
                 if fault.retry_after is not None:
                     refusal.headers["Retry-After"] = f"{fault.retry_after:g}"
+                if fault.reset is not None:
+                    refusal.headers["x-rate-limit-reset"] = f"{fault.reset:g}"
                 return refusal
         await self.ready()
         return _spoilt(respond(struck), struck)

@@ -1,39 +1,19 @@
-"""Faults that a vendor can be told to have: what they are called, when they strike.
+"""Faults that a vendor can be told to have: how they are written, when they strike.
 
 A fault is written `vendor:kind[:option=value]*`, for example `polygon:429:retry_after=2:times=3`.
-What a kind does to an answer is in `desk.py` (whole answers) and `fault_rows.py` (rows).
+`fault_kinds.py` lists the kinds. What one does to an answer is in `desk.py` (whole answers),
+`fault_rows.py` (daily rows) and `fault_hours.py` (hourly rows).
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 
 from market_assets.core.errors import MarketAssetsError, near
+from resources.sandbox.fault_kinds import COMMON, HOURLY, KINDS, NEEDED, ROW_KINDS, STATUS, VENDORS, known
 
-VENDORS = ("polygon", "yahoo")
-
-#: kind -> (what it does, options of its own)
-KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "timeout": ("answers only after `seconds` (30)", ("seconds",)),
-    "truncated": ("cuts the body in half", ()),
-    "disconnect": ("closes the connection in the middle of the body", ()),
-    "not_json": ("sends an HTML page with status 200", ()),
-    "nulls": ("sets every tenth row's prices, or those of `dates`, to null", ("dates",)),
-    "duplicates": ("repeats every tenth row, or those of `dates`", ("dates",)),
-    "out_of_order": ("sends the rows in another order", ()),
-    "missing_rows": ("leaves out every tenth row, or those of `dates`", ("dates",)),
-    "extra_rows": ("adds a row on each of `dates`", ("dates",)),
-    "wrong_symbol": ("names another symbol in the body", ()),
-    "correction": ("multiplies the close of `date` by `factor` (1.01)", ("date", "factor")),
-    "clip": ("silently starts in the middle of the window", ()),
-    "missing_actions": ("leaves out all splits and dividends, or those of `dates`", ("dates",)),
-}
-#: the kinds that act on single rows rather than on a whole answer
-ROW_KINDS = frozenset(kind for kind, (_, own) in KINDS.items() if {"date", "dates"} & set(own))
-_STATUS = "400..599"
-_COMMON = ("symbol", "match", "times", "rate")
-_NEEDED = {"extra_rows": "dates", "correction": "date"}
+_LATE_HOURS = 6
 
 
 class UnknownFault(MarketAssetsError, ValueError):
@@ -45,7 +25,7 @@ class Fault:
     """One fault, and how often it struck."""
 
     vendor: str
-    #: an HTTP status, or a key of KINDS
+    #: an HTTP status, or a key of `fault_kinds.KINDS`
     kind: str
     #: only requests for this symbol (house symbol or the vendor's id)
     symbol: str | None = None
@@ -56,9 +36,15 @@ class Fault:
     #: share of requests it strikes, evenly spread and the same in every run
     rate: float = 1.0
     retry_after: float | None = None
+    #: what x-rate-limit-reset says, in seconds
+    reset: float | None = None
     seconds: float = 30.0
     factor: float = 1.01
+    #: hours after publication
+    hours: float = 0.0
     dates: tuple[date, ...] = ()
+    #: starts of single hours among the dates, in epoch seconds
+    starts: tuple[int, ...] = ()
     seen: int = field(default=0, compare=False)
     struck: int = field(default=0, compare=False)
 
@@ -132,23 +118,19 @@ def build(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
     if not is_status and kind not in KINDS:
         hint = near(kind, KINDS)
         raise UnknownFault(f"no fault {kind!r}{f' (did you mean {hint[0]}?)' if hint else ''}; {known()}")
-    own = ("retry_after",) if is_status else KINDS[kind][1]
-    surplus = sorted(set(options) - {*own, *_COMMON})
-    if surplus:
-        raise UnknownFault(f"{kind} takes the options {', '.join((*own, *_COMMON))}, not {', '.join(surplus)}")
-    if kind in _NEEDED and _NEEDED[kind] not in options:
-        raise UnknownFault(f"{kind} needs {_NEEDED[kind]}=YYYY-MM-DD")
+    found = STATUS if is_status else KINDS[kind]
+    if vendor not in found.vendors:
+        raise UnknownFault(f"{kind} is a fault of {', '.join(found.vendors)}, not of {vendor}; {known()}")
+    takes = (*found.own(vendor), *COMMON)
+    if surplus := sorted(set(options) - set(takes)):
+        raise UnknownFault(f"{kind} takes the options {', '.join(takes)}, not {', '.join(surplus)}")
+    if kind in NEEDED and NEEDED[kind] not in options:
+        or_hour = " or YYYY-MM-DDTHH" if vendor in HOURLY else ""
+        raise UnknownFault(f"{kind} needs {NEEDED[kind]}=YYYY-MM-DD{or_hour}")
     try:
         return _fault(vendor, kind, options)
     except ValueError as wrong:
         raise UnknownFault(f"an option of {vendor}:{kind} cannot be read: {wrong}") from None
-
-
-def known() -> str:
-    """One line naming every vendor, kind and option."""
-    kinds = ", ".join(f"{kind} ({', '.join(own)})" if own else kind for kind, (_, own) in KINDS.items())
-    vendors, common = ", ".join(VENDORS), ", ".join(_COMMON)
-    return f"vendors: {vendors}; faults: {_STATUS} (retry_after), {kinds}; options of all: {common}"
 
 
 class Faults:
@@ -177,7 +159,8 @@ class Faults:
 
 
 def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
-    dates = options.get("dates", options.get("date", ""))
+    named = [text for text in options.get("dates", options.get("date", "")).split(",") if text]
+    of_hours = [text for text in named if vendor in HOURLY and "T" in text]
     fault = Fault(
         vendor=vendor,
         kind=kind,
@@ -186,10 +169,22 @@ def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
         times=int(options["times"]) if "times" in options else None,
         rate=float(options.get("rate", 1)),
         retry_after=float(options["retry_after"]) if "retry_after" in options else None,
+        reset=float(options["reset"]) if "reset" in options else None,
         seconds=float(options.get("seconds", 30)),
         factor=float(options.get("factor", 1.01)),
-        dates=tuple(date.fromisoformat(day) for day in dates.split(",") if day),
+        hours=float(options.get("hours", _LATE_HOURS if kind == "late" else 0)),
+        dates=tuple(date.fromisoformat(text) for text in named if text not in of_hours),
+        starts=tuple(_start(text) for text in of_hours),
     )
     if not 0 < fault.rate <= 1:
         raise ValueError(f"rate is above 0 and at most 1, not {fault.rate}")
     return fault
+
+
+def _start(text: str) -> int:
+    """The start of the hour that a text names, in epoch seconds. Raises ValueError."""
+    hour = datetime.fromisoformat(text)
+    hour = hour if hour.tzinfo else hour.replace(tzinfo=UTC)
+    if hour.timestamp() % 3600:
+        raise ValueError(f"{text} is no whole hour; write it as 2024-06-10T05")
+    return int(hour.timestamp())

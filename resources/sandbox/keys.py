@@ -1,7 +1,8 @@
 """What an API key of the sandbox may do. Keys are made up by the caller; their prefixes say the plan.
 
-`bad-key` and no key are unknown, any other key is served. `delayed-...` marks answers as delayed,
-`plan2y-...` has two years of history, `limited-5-...` has five requests a minute; prefixes add up.
+`bad`, `bad-key` and no key are unknown, any other key is served. `delayed-...` marks answers as
+delayed, `plan2y-...` has two years of history, `daily-...` has nothing finer than a day (hourly
+vendors), `limited-5-...` has five requests a minute; prefixes add up.
 """
 
 import time
@@ -9,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-UNKNOWN = ("", "bad-key")
+UNKNOWN = ("", "bad", "bad-key")
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class Plan:
     delayed: bool = False
     years: int | None = None
     per_minute: int | None = None
+    daily: bool = False
 
     @classmethod
     def of(cls, key: str) -> "Plan":
         """Read the prefixes of a key."""
-        delayed, years, per_minute = False, None, None
+        delayed, years, per_minute, daily = False, None, None, False
         words = key.split("-")
         while words:
             word = words.pop(0)
@@ -31,11 +33,13 @@ class Plan:
                 delayed = True
             elif word == "plan2y":
                 years = 2
+            elif word == "daily":
+                daily = True
             elif word == "limited" and words and words[0].isdigit():
                 per_minute = int(words.pop(0))
             else:
                 break
-        return cls(delayed, years, per_minute)
+        return cls(delayed, years, per_minute, daily)
 
     def earliest(self, at: datetime) -> date:
         """The first day of the plan's history."""
@@ -54,6 +58,20 @@ class Budget:
 
     def spend(self, key: str, per_minute: int | None) -> bool:
         """Count a request; whether the budget allowed it."""
-        window = (key, int((time.monotonic() + self._offset) // 60))
+        window = self._window(key)
         self._spent[window] += 1
         return per_minute is None or self._spent[window] <= per_minute
+
+    def left(self, key: str, per_minute: int) -> int:
+        """Requests the key may still make in this minute."""
+        return max(per_minute - self._spent[self._window(key)], 0)
+
+    def reset_s(self) -> int:
+        """Seconds until the next minute, when every budget is whole again; at least 1."""
+        return int(60 - self._now() % 60) or 1
+
+    def _window(self, key: str) -> tuple[str, int]:
+        return key, int(self._now() // 60)
+
+    def _now(self) -> float:
+        return time.monotonic() + self._offset

@@ -1,9 +1,10 @@
 """Recorded tables as a backend: `<dir>/<table>/*.parquet` in the columns of our raw tables.
 
-`equities_daily_bars` is needed; `equities_corporate_actions`, `equities_symbols` and
-`equities_daily_bars_yahoo` (prices of the second source) are read where they exist. Between its
-first and last recorded day a symbol's Yahoo answers come from Yahoo's record alone; before and
-after, from the main one.
+One domain's tables are enough; a vendor asked for another domain answers as for something it has no
+data of. `equities_corporate_actions`, `equities_symbols` and `equities_daily_bars_yahoo` (prices of
+the second source) are read beside `equities_daily_bars` where they exist. Between its first and last
+recorded day a symbol's Yahoo answers come from Yahoo's record alone; before and after, from the main
+one. Hours of bitcoin: see `replay_bitcoin.py`.
 """
 
 from collections.abc import Sequence
@@ -13,34 +14,30 @@ from typing import Any
 
 import polars as pl
 
-from market_assets.core.errors import MarketAssetsError
 from market_assets.equities.settings import EquitiesSettings
-from resources.sandbox import sessions
-from resources.sandbox.backend import AssetClass, Bars, Dividend, Instrument, Split, vendor_ids
+from resources.sandbox import hours, replay_bitcoin, sessions
+from resources.sandbox.backend import DEFAULT_SEED, AssetClass, Bars, Dividend, Instrument, Split, vendor_ids
+from resources.sandbox.hours import Hours
+from resources.sandbox.recording import nothing_in, read
 
 _PRICES = ("open", "high", "low", "close")
 _OPTIONAL = ("volume", "vwap_vendor", "trade_count")
 
 
-class NoRecording(MarketAssetsError):
-    """A replay directory without usable tables."""
-
-
 class ReplayBackend:
-    """Bars and actions as they were recorded, up to the instant of the request."""
+    """Bars, actions and hours as they were recorded, up to the instant of the request."""
 
     kind = "replay"
 
-    def __init__(self, directory: Path) -> None:
-        recorded = _read(directory, "equities_daily_bars", ("symbol", "session_date", *_PRICES))
-        if recorded is None or recorded.is_empty():
-            raise NoRecording(
-                f"replay needs {directory}/equities_daily_bars/*.parquet with rows; found none. "
-                "Make it with: python -m resources.sandbox.convert SRC DST"
-            )
-        second = _read(directory, "equities_daily_bars_yahoo", ("symbol", "session_date", *_PRICES))
-        actions = _read(directory, "equities_corporate_actions", ("symbol", "ex_date", "kind"))
-        self._polygon = _by_symbol(recorded)
+    def __init__(self, directory: Path, seed: int = DEFAULT_SEED) -> None:
+        """`seed` is that of liquidations where only prices are recorded. Raises NoRecording."""
+        recorded = read(directory, "equities_daily_bars", ("symbol", "session_date", *_PRICES))
+        second = read(directory, "equities_daily_bars_yahoo", ("symbol", "session_date", *_PRICES))
+        actions = read(directory, "equities_corporate_actions", ("symbol", "ex_date", "kind"))
+        self._btc_price, self._btc_liquidations = replay_bitcoin.recorded(directory, seed)
+        if recorded is None and not len(self._btc_price) and not len(self._btc_liquidations):
+            raise nothing_in(directory)
+        self._polygon = {} if recorded is None else _by_symbol(recorded)
         self._yahoo = {} if second is None else _by_symbol(second)
         self._splits, self._dividends = _actions(actions)
         self._instruments = {i.symbol: i for i in _instruments(directory, self._polygon)}
@@ -73,16 +70,13 @@ class ReplayBackend:
         today = at.date()
         return [paid for paid in self._dividends.get(symbol, []) if (paid.declared or paid.ex_date) <= today]
 
+    def btc_price(self, at: datetime) -> Hours:
+        """Recorded hours; of the one still running what lies between its open and its close so far."""
+        return hours.begun_prices(self._btc_price, at)
 
-def _read(directory: Path, table: str, needed: Sequence[str]) -> pl.DataFrame | None:
-    files = sorted((directory / table).glob("*.parquet"))
-    if not files:
-        return None
-    frame = pl.concat([pl.read_parquet(file) for file in files], how="diagonal_relaxed")
-    missing = [name for name in needed if name not in frame.columns]
-    if missing:
-        raise NoRecording(f"{directory / table} must have the columns {', '.join(needed)}; missing {missing}")
-    return frame
+    def btc_liquidations(self, at: datetime) -> Hours:
+        """Recorded hours, or those that the recorded prices cause."""
+        return hours.begun_volumes(self._btc_liquidations, at)
 
 
 def _by_symbol(frame: pl.DataFrame) -> dict[str, Bars]:
@@ -123,7 +117,7 @@ def _actions(frame: pl.DataFrame | None) -> tuple[dict[str, list[Split]], dict[s
 
 
 def _instruments(directory: Path, bars: dict[str, Bars]) -> list[Instrument]:
-    symbols = _read(directory, "equities_symbols", ("symbol", "asset_class", "valid_from"))
+    symbols = read(directory, "equities_symbols", ("symbol", "asset_class", "valid_from"))
     stated: dict[str, dict[str, Any]] = {} if symbols is None else {row["symbol"]: row for row in symbols.to_dicts()}
     return [_instrument(symbol, rows, stated.get(symbol, {})) for symbol, rows in bars.items()]
 

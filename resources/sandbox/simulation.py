@@ -84,7 +84,7 @@ def simulate(path: Path, seed: int, market: Floats) -> Simulated:
     n = len(path.days)
     own, own_vol = shocks(seed, path.name, n, path.daily_vol)
     vol = np.sqrt(own_vol**2 + (path.beta * MARKET_VOL) ** 2)
-    returns = _pulled(own + path.beta * market, path.drift)
+    returns = pulled(own + path.beta * market, path.drift)
     overnight = _overnight(path, seed, returns, vol)
     for index, gap in path.gaps.items():
         returns[index] = math.log1p(gap) + 0.1 * own[index]
@@ -103,11 +103,11 @@ def simulate(path: Path, seed: int, market: Floats) -> Simulated:
     return Simulated(Bars(path.days, opened, high, low, close, volume, vwap, trades), amounts)
 
 
-def _pulled(shocks_of_day: Floats, drift: float) -> Floats:
+def pulled(own: Floats, drift: float, pull: float = _PULL) -> Floats:
     """Add drift and the pull to trend; the distance to trend is what the pull acts on."""
     distance, out = 0.0, []
-    for shock in shocks_of_day.tolist():
-        move = shock - _PULL * distance
+    for shock in own.tolist():
+        move = shock - pull * distance
         distance += move
         out.append(drift + move)
     return np.array(out)

@@ -1,7 +1,8 @@
 """The simulated market as a backend: listings, calendars and events turned into bars and actions.
 
 Deterministic for (seed, symbol, instant). Yahoo sees the same market with its own small
-differences: opens, volumes, now and then a close, rarely a missing day.
+differences: opens, volumes, now and then a close, rarely a missing day. Hours of bitcoin are a
+market of their own (`bitcoin.py`).
 """
 
 import functools
@@ -12,12 +13,12 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from resources.sandbox import catalogue, sessions
-from resources.sandbox.backend import Bars, Days, Dividend, Floats, Instrument, Split
+from resources.sandbox import bitcoin, catalogue, hours, sessions
+from resources.sandbox.backend import DEFAULT_SEED, Bars, Days, Dividend, Floats, Instrument, Split
 from resources.sandbox.catalogue import Listing
+from resources.sandbox.hours import Hours
 from resources.sandbox.simulation import MARKET_VOL, Path, Simulated, shocks, simulate, stream
 
-DEFAULT_SEED = 7
 SPLIT_NOTICE = timedelta(days=14)
 DIVIDEND_NOTICE = timedelta(days=28)
 _PAY_DELAY = timedelta(days=21)
@@ -45,6 +46,7 @@ class SyntheticBackend:
         self._asked: set[str] = set()
         self._simulated = functools.lru_cache(maxsize=_KEPT)(self._simulate)
         self._common = functools.lru_cache(maxsize=8)(self._common_returns)
+        self._bitcoin = functools.lru_cache(maxsize=4)(self._bitcoin_until)
 
     def instruments(self) -> Sequence[Instrument]:
         """Every listing."""
@@ -105,6 +107,18 @@ class SyntheticBackend:
             )
             for ex, amount in amounts.items()
         ]
+
+    def btc_price(self, at: datetime) -> Hours:
+        """Prices from 2017 on."""
+        return hours.begun_prices(self._bitcoin(bitcoin.horizon(at))[0], at)
+
+    def btc_liquidations(self, at: datetime) -> Hours:
+        """What those prices liquidated."""
+        return hours.begun_volumes(self._bitcoin(bitcoin.horizon(at))[1], at)
+
+    def _bitcoin_until(self, horizon: int) -> tuple[Hours, Hours]:
+        path = bitcoin.prices(self.seed, horizon)
+        return path, bitcoin.liquidations(path, self.seed)
 
     def _calendar(self, symbol: str) -> str:
         return self._listings[symbol].instrument.calendar

@@ -8,6 +8,7 @@ import polars as pl
 
 from market_assets.core.contracts import TIME_FORMATS, WHOLE, Contract, ContractViolation
 from market_assets.core.errors import InvalidRequest
+from resources.stores.categories import check_category
 from resources.stores.digest import content_digest
 from resources.stores.errors import MixedOrigin, RowsOutsidePartition
 
@@ -57,7 +58,9 @@ def check_partition_name(contract: Contract, partition: str) -> None:
     if len(parts) != len(contract.dimensions) or not all(parts):
         raise InvalidRequest(f"partitions of {contract.name} are named {spelled}; was {partition!r}")
     for dimension, part in zip(contract.dimensions, parts, strict=True):
-        if dimension in TIME_FORMATS and not _is_time(part, TIME_FORMATS[dimension]):
+        if dimension not in TIME_FORMATS:
+            check_category(contract, contract.partitioned_by[dimension], part)
+        elif not _is_time(part, dimension):
             raise InvalidRequest(f"partitions of {contract.name} are named {spelled}; {part!r} is no {dimension}")
 
 
@@ -77,12 +80,13 @@ def _instant(value: object) -> datetime | None:
     return None
 
 
-def _is_time(text: str, time_format: str) -> bool:
+def _is_time(text: str, dimension: str) -> bool:
     try:
-        parsed = datetime.strptime(text, time_format).replace(tzinfo=UTC)
+        parsed = datetime.strptime(text, TIME_FORMATS[dimension]).replace(tzinfo=UTC)
     except ValueError:
         return False
-    return parsed.date().isoformat().startswith(text)
+    is_start = dimension != "week" or parsed.weekday() == 0
+    return is_start and parsed.date().isoformat().startswith(text)
 
 
 def _check_types(contract: Contract, rows: pl.DataFrame) -> None:
@@ -96,9 +100,19 @@ def _check_types(contract: Contract, rows: pl.DataFrame) -> None:
     empty = {name: count for name, count in rows.null_count().row(0, named=True).items() if count and name in required}
     if empty:
         raise ContractViolation(f"{contract.name} has nulls where none may be (column: count): {empty}")
-    texts = [name for name, dtype in found.items() if dtype == pl.String]
-    if rows.select(pl.any_horizontal(pl.col(texts).str.contains("\0", literal=True).any(), False)).item():
-        raise ContractViolation(f"{contract.name} has a NUL character in one of {texts}; PostgreSQL cannot store it")
+    texts = {name: text for name, dtype in found.items() if (text := _text(name, dtype)) is not None}
+    holds_nul = [text.str.contains("\0", literal=True).any() for text in texts.values()]
+    if rows.select(pl.any_horizontal(*holds_nul, False)).item():
+        raise ContractViolation(
+            f"{contract.name} has a NUL character in one of {list(texts)}; PostgreSQL cannot store it"
+        )
+
+
+def _text(name: str, dtype: pl.DataType) -> pl.Expr | None:
+    """All text of a value of that column; None where values hold none."""
+    if dtype == pl.String or isinstance(dtype, pl.Enum):
+        return pl.col(name).cast(pl.String)
+    return pl.col(name).list.join("") if dtype == pl.List(pl.String) else None
 
 
 def _check_key(contract: Contract, partition: str, rows: pl.DataFrame) -> None:

@@ -2,7 +2,8 @@
 
 Arrow lets the same values be chunked, sliced and null-masked in many ways, so the bytes hashed are
 built anew: per column its name and type, the null mask, and the values with nulls zeroed. Text is
-hashed as lengths and bytes, lists as lengths and their flattened values.
+hashed as lengths and bytes, lists as lengths and their flattened values. An Enum is hashed as the
+text it stands for, so that a category more changes no digest.
 """
 
 import hashlib
@@ -16,7 +17,9 @@ from resources.stores.evolution import type_name
 def content_digest(frame: pl.DataFrame, columns: list[str]) -> str:
     """SHA-256 (hex) over those columns of a key-sorted frame."""
     digest = hashlib.sha256()
-    _add(digest, frame.select(columns))
+    rows = frame.select(columns)
+    enums = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Enum)]
+    _add(digest, rows.with_columns(pl.col(enums).cast(pl.String)) if enums else rows)
     return digest.hexdigest()
 
 

@@ -25,7 +25,7 @@ from market_assets.core.revisions import Revision, compare
 from market_assets.core.settings import RetentionSettings
 from resources.stores.admission import Admitted, admit
 from resources.stores.errors import IncompleteWrite
-from resources.stores.evolution import as_declared
+from resources.stores.evolution import as_declared, with_declared_categories
 from resources.stores.lake_files import decode, encode, manifest_of, stored_rows
 from resources.stores.lake_listing import LakeListing
 from resources.stores.lake_reading import LakeReader
@@ -203,11 +203,12 @@ class LakeStore:
                 self._warehouse.publish(current, self._path(contract, partition), clock.now())
 
     def _revision(self, contract: Contract, path: Path, admitted: Admitted) -> Revision:
-        old = decode(str(path), contract.key, keep=False)
+        old = decode(str(path), keep=False)
         if old is None:
             return Revision(admitted.frame.height, 0, 0, None)
         as_declared(contract, old.frame.clear(), contract.name)  # a retyped column is refused, added ones are not
-        return compare(old.frame, admitted.frame, contract.key, contract.stable_columns)
+        rows = with_declared_categories(contract, old.frame)
+        return compare(rows, admitted.frame, contract.key, contract.stable_columns)
 
     def _clear_leftovers(self, contract: Contract, partition: str) -> None:
         """Remove what killed writers left: a temporary file whose partition nobody is writing now."""

@@ -31,23 +31,30 @@ LARGE_FILE_BYTES = 16 * 1024 * 1024
 _CACHED_MANIFESTS = 100_000
 
 Identity = tuple[int, int, int]
-Key = tuple[Any, ...]
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The rows of one partition as a contract declares them, and the first and last key of them."""
+
+    contract: Contract
+    frame: pl.DataFrame
+    first_key: tuple[Any, ...]
+    last_key: tuple[Any, ...]
 
 
 @dataclass
 class Decoded:
-    """One partition file in memory, and the first and last key of its rows."""
+    """One partition file in memory."""
 
     #: every stored column, or of a large file those that were asked for
     frame: pl.DataFrame
     manifest: Manifest
     #: type names of every stored column
     stored: dict[str, str]
-    first_key: Key | None
-    last_key: Key | None
-    #: a contract known to declare exactly the stored columns
-    fits: Contract | None = None
+    #: the rows as the last reader's contract declares them, where the frame has every stored column
+    declared: Declared | None = None
 
 
 class RecentFiles(Generic[Item]):
@@ -112,9 +119,7 @@ def manifest_of(path: str) -> Manifest | None:
     return manifest
 
 
-def decode(
-    path: str, key: tuple[str, ...], columns: Collection[str] | None = None, *, keep: bool = True
-) -> Decoded | None:
+def decode(path: str, columns: Collection[str] | None = None, *, keep: bool = True) -> Decoded | None:
     """The rows and manifest of a file, or None where it does not exist.
 
     Of a large file only `columns` are read. `keep` says whether a small one stays in memory.
@@ -138,16 +143,10 @@ def decode(
     except FileNotFoundError:
         return None
     stored = column_types(frame.schema if schema is None else schema)
-    decoded = Decoded(frame, manifest, stored, _key_at(frame, key, 0), _key_at(frame, key, -1))
+    decoded = Decoded(frame, manifest, stored)
     if keep and not large:
         _frames.put(path, identity, decoded, int(frame.estimated_size()) + 1)
     return decoded
-
-
-def _key_at(frame: pl.DataFrame, key: tuple[str, ...], row: int) -> Key | None:
-    if frame.is_empty() or any(name not in frame.columns for name in key):
-        return None
-    return tuple(frame.get_column(name)[row] for name in key)
 
 
 def _identity(stat: os.stat_result) -> Identity:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from market_assets.core.contracts import Contract
 from resources.stores.evolution import as_declared
-from resources.stores.lake_files import Decoded, decode, manifest_of
+from resources.stores.lake_files import Declared, Decoded, decode, manifest_of
 from resources.stores.lake_listing import LakeListing
 from resources.stores.lake_versions import LakeVersions
 from resources.stores.names import SUFFIX, quoted
@@ -31,23 +32,25 @@ class LakeReader:
         found = [part for part in self._found(asked, keep=True) if part.frame.height]
         if not found:
             return contract.empty().select(asked.columns)
-        parts = [self._declared(asked, part) for part in found]
+        parts = [_declared(asked, part) for part in found]
+        frames, needed = [part.frame for part in parts], asked.needed()
+        if len({frame.width for frame in frames}) > 1:  # of a large file only what is needed is read
+            frames = [frame.select([name for name in contract.columns if name in needed]) for frame in frames]
         # a caller may alter its frame in place: never hand out the one that is kept
-        rows = pl.concat(parts) if len(parts) > 1 else parts[0].clone()
-        needed = asked.needed()
+        rows = pl.concat(frames) if len(frames) > 1 else frames[0].clone()
         if len(needed) < len(rows.columns):
             rows = rows.select([name for name in rows.columns if name in needed])
         left = asked.remaining(*_span(found))
         if left is not None:
             rows = rows.filter(left)
-        if not _in_order(found):
+        if not _in_order(parts):
             rows = rows.sort(list(contract.key), maintain_order=True)
         return rows if rows.columns == asked.columns else rows.select(asked.columns)
 
     def frames(self, asked: Request, *, keep: bool) -> Iterator[pl.DataFrame]:
         """The asked rows, partition by partition."""
         for found in self._found(asked, keep=keep):
-            rows = self._declared(asked, found)
+            rows = _declared(asked, found).frame
             left = asked.remaining(found.manifest.min_time, found.manifest.max_time)
             yield (rows if left is None else rows.filter(left)).select(asked.columns)
 
@@ -73,12 +76,12 @@ class LakeReader:
         path = self._path(asked, partition)
         if path is None:
             return None
-        found = decode(path, asked.contract.key, asked.needed(), keep=keep)
+        found = decode(path, asked.needed(), keep=keep)
         if found is None or asked.as_of is None or found.manifest.published_at <= asked.as_of:
             return found
         # replaced between the two looks: the version of that time has just been kept
         older = self.versions.at(found.manifest, asked.as_of)
-        return None if older is None else decode(str(older), asked.contract.key, asked.needed(), keep=keep)
+        return None if older is None else decode(str(older), asked.needed(), keep=keep)
 
     def _path(self, asked: Request, partition: str) -> str | None:
         path = f"{self.lake}/{asked.contract.name}/{quoted(partition)}{SUFFIX}"
@@ -92,15 +95,30 @@ class LakeReader:
         older = self.versions.at(current, asked.as_of)
         return None if older is None else str(older)
 
-    def _declared(self, asked: Request, found: Decoded) -> pl.DataFrame:
-        contract = asked.contract
-        if found.fits is contract:
-            return found.frame
-        if found.frame.schema == contract.schema:
-            found.fits = contract
-            return found.frame
+
+def _declared(asked: Request, found: Decoded) -> Declared:
+    """The rows as the contract of the request declares them, and their span; kept beside what was decoded."""
+    contract, known = asked.contract, found.declared
+    if known is not None and known.contract is contract:
+        return known
+    rows, key = found.frame, list(contract.key)
+    if rows.schema != contract.schema:
+        is_whole = len(rows.columns) == len(found.stored)
+        columns = None if is_whole else asked.needed()
         where = f"partition {found.manifest.partition}"
-        return as_declared(contract, found.frame, where, stored=found.stored, columns=asked.needed())
+        rows = as_declared(contract, rows, where, stored=found.stored, columns=columns)
+        if any(isinstance(contract.schema[name], pl.Enum) for name in key):
+            rows = rows.sort(key, maintain_order=True)  # a category may have been declared between two others
+    found.declared = Declared(contract, rows, _key_at(rows, key, 0), _key_at(rows, key, -1))
+    return found.declared
+
+
+def _key_at(rows: pl.DataFrame, key: list[str], row: int) -> tuple[Any, ...]:
+    """The key of one row as it sorts, an Enum by the place of its category; empty without rows."""
+    if rows.is_empty():
+        return ()
+    columns = (rows.get_column(name) for name in key)
+    return tuple((column.to_physical() if isinstance(column.dtype, pl.Enum) else column)[row] for column in columns)
 
 
 def _span(found: list[Decoded]) -> tuple[datetime | None, datetime | None]:
@@ -113,9 +131,6 @@ def _span(found: list[Decoded]) -> tuple[datetime | None, datetime | None]:
     return min(known[0]), max(known[1])
 
 
-def _in_order(found: list[Decoded]) -> bool:
-    """Whether the partitions, each sorted by the key, follow one another by the key."""
-    for before, after in itertools.pairwise(found):
-        if before.last_key is None or after.first_key is None or before.last_key > after.first_key:
-            return False
-    return True
+def _in_order(parts: list[Declared]) -> bool:
+    """Whether the partitions, each sorted by the key and none empty, follow one another by the key."""
+    return all(before.last_key <= after.first_key for before, after in itertools.pairwise(parts))

@@ -9,7 +9,7 @@ import polars as pl
 
 from market_assets.core.contracts import Contract
 from resources.stores.admission import Origin, check_origin
-from resources.stores.evolution import added_columns, column_types
+from resources.stores.evolution import column_types, has_gained
 from resources.stores.locks import held
 
 SCHEMA_FILE = "_schema.parquet"
@@ -26,18 +26,18 @@ class LakeTables:
         self._stored: dict[str, tuple[int, int, dict[str, str]]] = {}
 
     def declare(self, contract: Contract) -> None:
-        """Make the table's folder, and add newly declared columns to its schema file.
+        """Make the table's folder, and add newly declared columns and categories to its schema file.
 
-        Raises SchemaMismatch where a stored column is declared no more or with another type.
+        Raises SchemaMismatch where a stored column or category is declared no more, or with another type.
         """
         path = self._lake / contract.name / SCHEMA_FILE
         stored = self._columns(path)
-        if stored is not None and not added_columns(contract, stored, path.parent.name):
+        if stored is not None and not has_gained(contract, stored, path.parent.name):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with held(self._locks / contract.name / "_schema.lock"):
             stored = self._columns(path) or {}
-            if added_columns(contract, stored, path.parent.name):
+            if has_gained(contract, stored, path.parent.name):
                 replace_file(path, lambda beside: contract.empty().write_parquet(beside))
 
     def claim(self, contract: Contract, partition: str, origin: Origin | None) -> None:

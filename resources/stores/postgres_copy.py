@@ -7,7 +7,7 @@ place with numpy.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ EPOCH_MICROS = EPOCH_DAYS * 86_400_000_000
 
 _ROWS_PER_CHUNK = 50_000
 _TEXT_OID = 25
+_FLOAT8_OID = 701
 
 Bytes = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -68,11 +69,13 @@ def _fill(stream: Bytes, starts: Counts, sizes: Counts, body: Bytes) -> None:
 def _field(values: pl.Series) -> tuple[Counts, NDArray[np.bool_], Bytes]:
     """Per row the byte count (0 for null) and whether it is null, and the bytes of all rows."""
     nulls = values.is_null().to_numpy()
-    if values.dtype == pl.String:
-        text = values.fill_null("")
+    if values.dtype == pl.String or isinstance(values.dtype, pl.Enum):
+        text = values.cast(pl.String).fill_null("")
         return text.str.len_bytes().cast(pl.Int64).to_numpy(), nulls, _bytes(text.str.join("").item().encode())
     if values.dtype == pl.List(pl.String):
-        return _lists(values, nulls)
+        return _fields(_text_arrays(values), nulls)
+    if values.dtype == pl.List(pl.Float64):
+        return _fields(_float_arrays(values), nulls)
     present = values.drop_nulls()
     body = _numbers(present)
     size = body.dtype.itemsize
@@ -90,25 +93,36 @@ def _numbers(values: pl.Series) -> NDArray[np.generic]:
     return values.to_numpy().astype(kinds[values.dtype.base_type()])
 
 
-def _lists(values: pl.Series, nulls: NDArray[np.bool_]) -> tuple[Counts, NDArray[np.bool_], Bytes]:
+def _fields(bodies: list[bytes], nulls: NDArray[np.bool_]) -> tuple[Counts, NDArray[np.bool_], Bytes]:
+    return np.array([len(body) for body in bodies], np.int64), nulls, _bytes(b"".join(bodies))
+
+
+def _text_arrays(values: pl.Series) -> list[bytes]:
     known: dict[tuple[str | None, ...] | None, bytes] = {None: b""}
     bodies = []
     for value in values.to_list():
         items = None if value is None else tuple(value)
         if items not in known:
-            known[items] = _array(items or ())
+            known[items] = _array(_TEXT_OID, (None if item is None else item.encode() for item in items or ()))
         bodies.append(known[items])
-    return np.array([len(body) for body in bodies], np.int64), nulls, _bytes(b"".join(bodies))
+    return bodies
 
 
-def _array(items: tuple[str | None, ...]) -> bytes:
-    if not items:
-        return struct.pack(">iii", 0, 0, _TEXT_OID)
-    head = struct.pack(">iiiii", 1, int(None in items), _TEXT_OID, len(items), 1)
-    texts = [None if item is None else item.encode() for item in items]
-    return head + b"".join(
-        struct.pack(">i", -1) if text is None else struct.pack(">i", len(text)) + text for text in texts
-    )
+def _float_arrays(values: pl.Series) -> list[bytes]:
+    return [b"" if items is None else _array(_FLOAT8_OID, map(_float8, items)) for items in values.to_list()]
+
+
+def _float8(item: float | None) -> bytes | None:
+    return None if item is None else struct.pack(">d", item)
+
+
+def _array(oid: int, items: Iterable[bytes | None]) -> bytes:
+    """A one-dimensional array: dimensions, whether any is null, type; length and lower bound; the items."""
+    held = list(items)
+    if not held:
+        return struct.pack(">iii", 0, 0, oid)
+    head = struct.pack(">iiiii", 1, int(None in held), oid, len(held), 1)
+    return head + b"".join(struct.pack(">i", -1) if one is None else struct.pack(">i", len(one)) + one for one in held)
 
 
 def _bytes(data: bytes) -> Bytes:

@@ -1,10 +1,12 @@
 """Rows of a table as a frame: the server packs each column into one value, and numpy unpacks it.
 
 `array_send(array_agg(x))` is the array's binary form: five header words, then a length and the value
-for each row. Nulls are sent as zeros beside a mask, texts as one text beside their lengths. A value
-may hold 1 GB at most, so the caller asks for some hundred thousand rows at a time.
+for each row. Nulls are sent as zeros beside a mask, texts as one text beside their lengths (an Enum
+is text), arrays of texts as JSON texts, arrays of numbers as their binary forms beside the lengths of
+those. A value may hold 1 GB at most, so the caller asks for some hundred thousand rows at a time.
 """
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +21,8 @@ from resources.stores.postgres_connections import AnyConnection
 from resources.stores.postgres_copy import EPOCH_DAYS, EPOCH_MICROS
 
 _ARRAY_HEADER = 20
+#: header words of an array without elements: it has no length and no lower bound
+_EMPTY_ARRAY = 12
 #: what a null is sent as, in the column's own type
 _ZEROS: dict[object, str] = {
     pl.Boolean: "false",
@@ -59,11 +63,13 @@ def fetch(
 
 def _packed(name: str, spec: Column) -> list[sql.Composable]:
     column = sql.Identifier(name)
-    if spec.dtype == pl.String or isinstance(spec.dtype, pl.List):
-        text = column if spec.dtype == pl.String else sql.SQL("array_to_json({})::text").format(column)
+    if spec.dtype == pl.List(pl.Float64):
+        parts = _packed_arrays(column)
+    elif _is_text(spec.dtype):
+        text = sql.SQL("array_to_json({})::text").format(column) if isinstance(spec.dtype, pl.List) else column
         whole = sql.SQL("convert_to(coalesce(string_agg({}, ''), ''), 'UTF8')").format(_or(text, "''"))
         lengths = sql.SQL("array_send(array_agg(octet_length(convert_to({}, 'UTF8'))))").format(_or(text, "''"))
-        parts: list[sql.Composable] = [whole, lengths]
+        parts = [whole, lengths]
     else:
         zero = _ZEROS[spec.dtype.base_type()]
         parts = [sql.SQL("array_send(array_agg({}))").format(_or(column, zero))]
@@ -72,12 +78,26 @@ def _packed(name: str, spec: Column) -> list[sql.Composable]:
     return parts
 
 
+def _packed_arrays(column: sql.Identifier) -> list[sql.Composable]:
+    """The binary form of every array in one value, and the length of each (0: null)."""
+    whole = sql.SQL("coalesce(string_agg(coalesce(array_send({}), ''), ''), '')").format(column)
+    lengths = sql.SQL("array_send(array_agg(coalesce(octet_length(array_send({})), 0)))").format(column)
+    return [whole, lengths]
+
+
+def _is_text(dtype: Any) -> bool:
+    """Whether a column is fetched as text."""
+    return dtype in (pl.String, pl.List(pl.String)) or isinstance(dtype, pl.Enum)
+
+
 def _or(value: sql.Composable, zero: str) -> sql.Composable:
     return sql.SQL("coalesce({}, {})").format(value, sql.SQL(zero))
 
 
 def _unpacked(name: str, spec: Column, values: Any) -> pl.Series:
-    if spec.dtype == pl.String or isinstance(spec.dtype, pl.List):
+    if spec.dtype == pl.List(pl.Float64):
+        series = _float_lists(next(values), _array(next(values), ">i4"))
+    elif _is_text(spec.dtype):
         series = _texts(next(values), _array(next(values), ">i4"))
         if isinstance(spec.dtype, pl.List):
             series = series.replace("", None).str.json_decode(spec.dtype)
@@ -87,7 +107,8 @@ def _unpacked(name: str, spec: Column, values: Any) -> pl.Series:
     if spec.nullable:
         nulls = pl.Series(_array(next(values), "u1").astype(bool))
         series = pl.select(pl.when(~nulls).then(series)).to_series()
-    return series.alias(name)
+    # not before: the text sent for a null is no category
+    return (series.cast(spec.dtype) if isinstance(spec.dtype, pl.Enum) else series).alias(name)
 
 
 def _array(packed: bytes, kind: str) -> NDArray[Any]:
@@ -109,3 +130,20 @@ def _texts(whole: bytes, lengths: NDArray[Any]) -> pl.Series:
     np.cumsum(lengths, out=offsets[1:])
     texts = pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(whole))
     return pl.Series(texts)
+
+
+def _float_lists(whole: bytes, lengths: NDArray[Any]) -> pl.Series:
+    ends = np.cumsum(lengths)
+    bodies = (whole[end - length : end] for end, length in zip(ends, lengths, strict=True))
+    return pl.Series([_floats(body) for body in bodies], dtype=pl.List(pl.Float64))
+
+
+def _floats(body: bytes) -> list[float | None]:
+    """The elements of one array: a length (-1: null) and eight bytes each."""
+    values: list[float | None] = []
+    at = _ARRAY_HEADER if len(body) > _EMPTY_ARRAY else len(body)
+    while at < len(body):
+        is_null = struct.unpack_from(">i", body, at)[0] < 0
+        values.append(None if is_null else struct.unpack_from(">d", body, at + 4)[0])
+        at += 4 if is_null else 12
+    return values

@@ -187,8 +187,10 @@ def _conditions(asked: Request) -> tuple[list[sql.Composable], list[object]]:
             conditions.append(sql.SQL(f"{{}} {sign} %s").format(sql.Identifier(name)))
             values.append(limit.date() if schema[name] == pl.Date else limit)
     for column, wanted in asked.values.items():
-        if schema[column] in (pl.String, pl.Date) and None not in wanted:
-            kind = sql.SQL("text[]" if schema[column] == pl.String else "date[]")
+        is_date = schema[column] == pl.Date
+        is_text = schema[column] == pl.String or isinstance(schema[column], pl.Enum)
+        if (is_date or is_text) and None not in wanted:
+            kind = sql.SQL("date[]" if is_date else "text[]")
             conditions.append(sql.SQL("{} = ANY(%s::{})").format(sql.Identifier(column), kind))
             values.append(list(wanted))
     return conditions, values

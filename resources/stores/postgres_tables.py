@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from market_assets.core.contracts import Contract
-from resources.stores.evolution import added_columns, column_types
+from resources.stores.evolution import added_columns, column_types, has_gained
 from resources.stores.postgres_connections import AnyConnection
 from resources.stores.protocol import Manifest
 
@@ -79,11 +79,11 @@ def open_books(connection: AnyConnection) -> None:
 
 
 def declare(connection: AnyConnection, contract: Contract) -> None:
-    """Create the table, or add the columns its contract has gained.
+    """Create the table, or add the columns its contract has gained; a gained category is only noted.
 
-    Raises SchemaMismatch where a stored column is declared no more or with another type.
+    Raises SchemaMismatch where a stored column or category is declared no more, or with another type.
     """
-    if not added_columns(contract, stored_columns(connection, contract) or {}, contract.name):
+    if not has_gained(contract, stored_columns(connection, contract) or {}, contract.name):
         return
     lock(connection, "table", contract.name)
     stored = stored_columns(connection, contract)

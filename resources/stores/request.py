@@ -10,6 +10,7 @@ import polars as pl
 from market_assets.core import clock
 from market_assets.core.contracts import TIME_FORMATS, UTC_MICROS, WHOLE, Contract
 from market_assets.core.errors import InvalidRequest
+from resources.stores.categories import check_category, check_predicate
 from resources.stores.protocol import Moment, Where
 
 #: more candidate names than this are not enumerated; the stored ones are listed instead
@@ -119,7 +120,8 @@ class Request:
     def _implied(self, column: str) -> bool:
         """Whether the partition's name already settles that column's value."""
         settled = {c for d, c in self.contract.partitioned_by.items() if d not in TIME_FORMATS}
-        return column in settled and self.contract.schema[column] == pl.String
+        dtype = self.contract.schema[column]
+        return column in settled and (dtype == pl.String or isinstance(dtype, pl.Enum))
 
 
 def request(
@@ -144,6 +146,7 @@ def request(
     if predicate is not None:
         for name in predicate.meta.root_names():
             contract.column(name)
+        check_predicate(contract, predicate)
     lower, upper = _range(contract, start, end)
     then = None if as_of is None else _moment(as_of, "as_of")[0]
     names = None if partitions is None else tuple(partitions)
@@ -201,6 +204,7 @@ def _value(contract: Contract, name: str, dtype: pl.DataType, value: object) -> 
             raise InvalidRequest(f"{contract.name}.{name} is a {dtype}; was {value!r}")
         parsed = _moment(value, name)[0]
         return parsed.date() if dtype == pl.Date else parsed
+    check_category(contract, name, value)
     try:
         return pl.Series([value], dtype=dtype, strict=True).item()
     except (TypeError, pl.exceptions.PolarsError):
@@ -215,6 +219,8 @@ def _spelled(value: object, dimension: str) -> str:
     if not isinstance(value, date):
         return ""
     day = value.astimezone(UTC).date() if isinstance(value, datetime) else value
+    if dimension == "week":
+        return (day - timedelta(days=day.weekday())).isoformat()
     return day.isoformat()[: {"year": 4, "month": 7, "day": 10}[dimension]]
 
 

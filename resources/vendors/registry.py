@@ -15,16 +15,19 @@ from resources.http.raw import RawStore
 from resources.http.state import VendorState
 from resources.http.transport import Timing
 from resources.vendors.daily import FetchedActions, Instrument
+from resources.vendors.glassnode import Glassnode
 from resources.vendors.polygon import Polygon
 from resources.vendors.yahoo import Yahoo
 
 log = logging.getLogger(__name__)
 
-Client = Polygon | Yahoo
-Kind = TypeVar("Kind", Polygon, Yahoo)
+#: a vendor of daily bars
+Daily = Polygon | Yahoo
+Client = Daily | Glassnode
+Kind = TypeVar("Kind", Polygon, Yahoo, Glassnode)
 
-#: name in the settings -> client
-VENDORS: Mapping[str, type[Polygon] | type[Yahoo]] = {Polygon.name: Polygon, Yahoo.name: Yahoo}
+#: name in `equities.sources` -> client
+DAILY: Mapping[str, type[Polygon] | type[Yahoo]] = {Polygon.name: Polygon, Yahoo.name: Yahoo}
 
 
 class Vendors:
@@ -42,15 +45,15 @@ class Vendors:
 
     @property
     def names(self) -> list[str]:
-        """The vendors in use: the chain in its order, then the one that reconciles."""
+        """The vendors in use: the chain in its order, then the one that reconciles, then that of btc."""
         equities = self.settings.equities
-        return list(dict.fromkeys((*equities.sources, equities.reconcile.source)))
+        return list(dict.fromkeys((*equities.sources, equities.reconcile.source, Glassnode.name)))
 
-    def source(self, name: str) -> Client:
-        """The client of a vendor by its name."""
-        if name not in self._made:
-            self._made[name] = VENDORS[name].connect(self.settings, rates=self._rates.get(name), timing=self._timing)
-        return self._made[name]
+    def source(self, name: str) -> Daily:
+        """The client of a vendor of daily bars by its name."""
+        found = self._client(DAILY[name])
+        assert isinstance(found, Polygon | Yahoo)
+        return found
 
     @property
     def polygon(self) -> Polygon:
@@ -61,6 +64,11 @@ class Vendors:
     def yahoo(self) -> Yahoo:
         """Yahoo's client."""
         return self._of(Yahoo)
+
+    @property
+    def glassnode(self) -> Glassnode:
+        """Glassnode's client."""
+        return self._of(Glassnode)
 
     @functools.cached_property
     def chain(self) -> Chain:
@@ -99,6 +107,11 @@ class Vendors:
             client.http.close()
 
     def _of(self, kind: type[Kind]) -> Kind:
-        found = self.source(kind.name)
+        found = self._client(kind)
         assert isinstance(found, kind)
         return found
+
+    def _client(self, kind: type[Polygon] | type[Yahoo] | type[Glassnode]) -> Client:
+        if kind.name not in self._made:
+            self._made[kind.name] = kind.connect(self.settings, rates=self._rates.get(kind.name), timing=self._timing)
+        return self._made[kind.name]

@@ -10,8 +10,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from market_assets.btc.config import OLDER_NAMES
+from market_assets.btc.settings import DatabaseSettings
 from market_assets.core import clock
-from market_assets.settings import SECRETS, InvalidSettings, Settings, load, settings
+from market_assets.settings import SECRETS, SECTION_SECRETS, InvalidSettings, Settings, load, settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 #: read by the project, not part of the settings object
@@ -24,17 +26,30 @@ OTHERS: dict[str, Any] = {
     "equities.universe": [{"symbol": "IBM"}],
     "equities.sources": ["polygon"],
     "equities.reconcile.source": "polygon",
+    "btc.history_start": "2022-02-02",
+    "btc.features.rpn.wavelet": "db4",
+    "btc.features.dominance.outer_quantiles": [0.1, 0.9],
+    "btc.features.dominance.inner_quantiles": [0.3, 0.7],
+    "btc.features.dominance.rpn_mid_high": 0.6,
+    "btc.features.signals.beta_windows_extra": [4, 12, 48],
+    "btc.labels.horizons": [2, 12],
+    "btc.labels.deadband": 0.001,
+    "btc.performance.windows_hours": [24],
+    "btc.export.formats": ["csv"],
 }
 #: what has to be set beside a key so that the whole is valid
 COMPANIONS = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
+#: a database needs a user, and the password that only the environment holds
+COMPANIONS |= {f"btc.database.{name}": {"btc.database.user": "desk"} for name in ("host", "port", "database")}
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Dotted key, annotation and default of every setting that is no section."""
     for name, described in model.model_fields.items():
         kind = described.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from leaves(kind, f"{prefix}{name}.")
+        section = DatabaseSettings if DatabaseSettings in get_args(kind) else kind
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from leaves(section, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", kind, described.get_default(call_default_factory=True)
 
@@ -45,7 +60,7 @@ def is_secret(name: str) -> bool:
 
 
 KEYS = {key: (kind, default) for key, kind, default in leaves(Settings)}
-OPEN_KEYS = [key for key in KEYS if key in OTHERS or "." in key or not is_secret(key)]
+OPEN_KEYS = [key for key in KEYS if key not in SECTION_SECRETS and ("." in key or not is_secret(key))]
 
 
 def other(key: str) -> Any:
@@ -55,8 +70,10 @@ def other(key: str) -> Any:
     kind, default = KEYS[key]
     if get_origin(kind) is Literal:
         return next(choice for choice in get_args(kind) if choice != default)
-    if isinstance(default, str):
+    if isinstance(default, str) or kind is str:
         return f"{default}/other"
+    if isinstance(default, bool):
+        return not default
     return default + 1 if isinstance(default, int) else default / 2
 
 
@@ -82,7 +99,7 @@ def found(key: str) -> Any:
     """The value in force, as plain data."""
     value: Any = load().model_dump(mode="json")
     for part in key.split("."):
-        value = value[part]
+        value = None if value is None else value[part]  # a section that may be left out
     return value
 
 
@@ -93,11 +110,19 @@ def as_expected(key: str, value: Any) -> Any:
     return [Settings(equities={"universe": value}).equities.universe[0].model_dump(mode="json")]
 
 
+@pytest.fixture(autouse=True)
+def _no_older_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*OLDER_NAMES, "GLASSNODE_API_KEY", "POLYGON_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.mark.parametrize("key", [key for key in OPEN_KEYS if key != "home"])
-def test_every_key_is_read_from_the_file(home: Path, key: str) -> None:
+def test_every_key_is_read_from_the_file(home: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     """A value in config.yaml reaches the settings under the same dotted key."""
     values = {key: other(key), **COMPANIONS.get(key, {})}
     assert found(key) != as_expected(key, other(key)), "the other value is not the default"
+    if key.startswith("btc.database."):
+        monkeypatch.setenv("DB_PASSWORD", "s3cr3t-value")
     (home / "config.yaml").write_text(yaml.safe_dump(nested(values)))
     assert found(key) == as_expected(key, other(key))
 
@@ -105,6 +130,8 @@ def test_every_key_is_read_from_the_file(home: Path, key: str) -> None:
 @pytest.mark.parametrize("key", OPEN_KEYS)
 def test_every_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     """`equities.start_year` is MARKET_ASSETS_EQUITIES__START_YEAR, and so on for each key; lists are JSON."""
+    if key.startswith("btc.database."):
+        monkeypatch.setenv("DB_PASSWORD", "s3cr3t-value")
     for name, value in {key: other(key), **COMPANIONS.get(key, {})}.items():
         monkeypatch.setenv(variable(name), value if isinstance(value, str) else orjson.dumps(value).decode())
     assert found(key) == as_expected(key, other(key))
@@ -155,6 +182,12 @@ def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
         ("equities: {sources: [yahoo]}", ["equities: ", "must differ from the first source (yahoo)"]),
         ("polygon: {budget: {per_minute: -1}}", ["polygon.budget.per_minute: ", "greater than or equal to 0"]),
         ("api: {port: 70000}", ["api.port: ", "65535"]),
+        ("btc: {features: {rpn: {lvel: 3}}}", ["btc.features.rpn.lvel: ", "did you mean features.rpn.level?"]),
+        ("btc: {features: {rpn: {level: 6.5}}}", ["btc.features.rpn.level: ", "whole number"]),
+        ("btc: {processing: {batch_size: yes}}", ["btc.processing.batch_size: ", "whole number"]),
+        ("btc: {labels: {horizons: [1, 0]}}", ["btc.labels.horizons.1: ", "greater than or equal to 1, was 0"]),
+        ("btc: {features: {bin: {min_train_rows: 9000}}}", ["btc.features.bin.min_train_rows: ", "must not exceed"]),
+        ("btc: [1]", ["btc: ", "must be a mapping of settings"]),
     ],
 )
 def test_an_error_is_named_by_its_key(home: Path, text: str, named: list[str]) -> None:
@@ -181,6 +214,107 @@ def test_all_errors_are_told_at_once(home: Path, monkeypatch: pytest.MonkeyPatch
         "gaps.warn_share",
         "store",
     ]
+
+
+def test_every_mistake_in_btc_is_told_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules between settings beside errors of single ones, in one section, of the file and of the environment."""
+    (home / "config.yaml").write_text("btc: {features: {dominance: {rpn_mid_low: 0.9, min_hours: some, mid: 1}}}\n")
+    monkeypatch.setenv("MARKET_ASSETS_BTC__FEATURES__DOMINANCE__INNER_QUANTILES", "[0.6, 0.4]")
+    monkeypatch.setenv("MARKET_ASSETS_BTC__REPAIR_DAYS", "0")
+    monkeypatch.setenv("DB_HOST", "db.example")
+    with pytest.raises(InvalidSettings) as refused:
+        load()
+    assert sorted(line.split(": ")[0].strip() for line in str(refused.value).splitlines()[1:]) == [
+        "btc.database.password",
+        "btc.database.user",
+        "btc.features.dominance.inner_quantiles",
+        "btc.features.dominance.mid",
+        "btc.features.dominance.min_hours",
+        "btc.features.dominance.rpn_mid_low",
+        "btc.repair_days",
+    ]
+
+
+def test_a_list_that_is_no_json_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what a list looks like is said."""
+    monkeypatch.setenv("MARKET_ASSETS_BTC__LABELS__HORIZONS", "1;6;24")
+    with pytest.raises(InvalidSettings, match=r"MARKET_ASSETS_BTC__LABELS__HORIZONS: .* JSON, like \[1, 6\]"):
+        load()
+
+
+OLDER = {
+    "DB_HOST": ("database.host", "db.example", "db.example"),
+    "DB_PORT": ("database.port", "5433", 5433),
+    "DB_NAME": ("database.database", "liquidations", "liquidations"),
+    "DB_USER": ("database.user", "trader", "trader"),
+    "LOG_LEVEL": ("logging.level", "debug", "DEBUG"),
+    "LOG_FILE": ("logging.file", "desk.log", "desk.log"),
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_older_names_count_above_the_file_and_below_ours(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Each name of an earlier deployment fills its setting: over the file, under MARKET_ASSETS_BTC__..."""
+    key, given, expected = OLDER[name]
+    file = {
+        "database.host": "file.example",
+        "database.port": 7777,
+        "database.database": "in_the_file",
+        "database.user": "filed",
+        "logging.level": "ERROR",
+        "logging.file": "file.log",
+    }
+    (home / "config.yaml").write_text(yaml.safe_dump({"btc": nested(file)}))
+    monkeypatch.setenv("DB_PASSWORD", "s3cr3t-value")
+    assert found(f"btc.{key}") == file[key]
+    monkeypatch.setenv(name, given)
+    assert found(f"btc.{key}") == expected
+    assert {other: found(f"btc.{other}") for other in file if other != key} == {
+        other: value for other, value in file.items() if other != key
+    }
+    monkeypatch.setenv(variable(f"btc.{key}"), "ERROR" if key == "logging.level" else "1234")
+    assert found(f"btc.{key}") == {"logging.level": "ERROR", "database.port": 1234}.get(key, "1234")
+
+
+def test_every_older_name_is_tried_here() -> None:
+    """A name that is added there is tested here; the password has tests of its own."""
+    assert set(OLDER) | {"DB_PASSWORD"} == set(OLDER_NAMES)
+
+
+def test_a_database_is_there_only_where_somebody_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None by default; with user and password of the older names, the rest has its defaults; an empty one is none."""
+    monkeypatch.setenv("DB_HOST", "")
+    assert load().btc.database is None
+    monkeypatch.setenv("DB_USER", "desk")
+    monkeypatch.setenv("DB_PASSWORD", "s3cr3t-value")
+    database = load().btc.database
+    assert database is not None
+    assert (database.host, database.port, database.database) == ("localhost", 5432, "btc_analysis")
+    assert (database.user, database.password.get_secret_value()) == ("desk", "s3cr3t-value")
+    assert "s3cr3t" not in repr(load()) + load().model_dump_json()
+
+
+@pytest.mark.parametrize("key", SECTION_SECRETS)
+def test_a_secret_of_a_section_is_refused_in_the_file(home: Path, key: str) -> None:
+    """The variable to use is named; the value is not shown."""
+    (home / "config.yaml").write_text(yaml.safe_dump(nested({key: "s3cr3t-value"})))
+    with pytest.raises(InvalidSettings, match=rf"{key} stands in .*: a secret .* as {SECTION_SECRETS[key]}") as refused:
+        load()
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_the_fingerprint_knows_no_place_and_no_habit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the database is and what is logged or shown has no influence on values; a threshold has."""
+    before = load().config_hash()
+    for name, value in {"DB_USER": "desk", "DB_PASSWORD": "s3cr3t-value", "LOG_LEVEL": "DEBUG"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MARKET_ASSETS_BTC__DASHBOARD__HEIGHT", "700")
+    monkeypatch.setenv("MARKET_ASSETS_BTC__GLASSNODE__BASE_URL", "http://127.0.0.1:9")
+    assert load().config_hash() == before
+    monkeypatch.setenv("MARKET_ASSETS_BTC__FEATURES__RPN__LEVEL", "5")
+    assert load().config_hash() != before
 
 
 def test_the_secrets_that_no_file_may_hold_are_all_secrets() -> None:
@@ -212,14 +346,14 @@ def examples() -> dict[str, str]:
 
 def test_every_variable_of_the_example_is_a_setting() -> None:
     """What a person may copy means something."""
-    known = {variable(name) for name in Settings.model_fields} | BESIDE
+    known = {variable(name) for name in Settings.model_fields} | BESIDE | set(OLDER_NAMES)
     assert set(examples()) - known == set()
 
 
 def test_every_variable_of_its_own_is_in_the_example() -> None:
     """Each top-level setting that is no section of the file can be found there, and so can those beside."""
     single = {variable(key) for key in KEYS if "." not in key}
-    assert (single | BESIDE) - set(examples()) == set()
+    assert (single | BESIDE | set(OLDER_NAMES)) - set(examples()) == set()
 
 
 def test_the_example_as_it_is_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

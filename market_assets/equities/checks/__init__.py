@@ -1,24 +1,17 @@
 """What must hold of stored equities data: which judgement guards which table, and what it reads."""
 
-from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from market_assets.core.checks import Check, asset_checks, contract_holds, run_partitions
+from market_assets.core.checks import Reader, asset_checks, check, contract_holds, no_synthetic_source, run_partitions
 from market_assets.core.contracts import Table
 from market_assets.equities import schemas
 from market_assets.equities.checks import actions, bars, causality, derived
+from market_assets.settings import settings
 from resources.stores.protocol import PartitionStore
-
-Loader = Callable[[dg.AssetCheckExecutionContext], Mapping[str, Any]]
-
-
-def _check(judge: Callable[..., Any], *, blocking: bool = False) -> Check:
-    """A check named after its judgement and described by the first line of its docstring."""
-    return Check(judge.__name__, (judge.__doc__ or "").strip().split("\n")[0], judge, blocking)
 
 
 def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
@@ -35,14 +28,13 @@ def _years(context: dg.AssetCheckExecutionContext) -> dict[str, Any]:
     return {"start": date(int(own[0]), 1, 1), "end": date(int(own[-1]), 12, 31)} if own else {}
 
 
-def _loader(table: type[Table], **others: Callable[[dg.AssetCheckExecutionContext], pl.DataFrame]) -> Loader:
+def _reads(table: type[Table], **others: Reader) -> dict[str, Reader]:
     """Arguments of a table's judgements: the run's rows as `frame`, and what else they name."""
 
-    def load(context: dg.AssetCheckExecutionContext) -> Mapping[str, Any]:
-        frame = _store(context).read(table.contract(), run_partitions(context))
-        return {"frame": frame, **{name: read(context) for name, read in others.items()}}
+    def frame(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+        return _store(context).read(table.contract(), run_partitions(context))
 
-    return load
+    return {"frame": frame, **others}
 
 
 def _bars_of_symbols(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
@@ -64,25 +56,26 @@ CHECKS = [
         schemas.EquitiesSymbols,
         [
             contract_holds(schemas.EquitiesSymbols.contract()),
-            _check(bars.symbols_windows, blocking=True),
-            _check(bars.crypto_names, blocking=True),
+            check(bars.symbols_windows, blocking=True),
+            check(bars.crypto_names, blocking=True),
         ],
-        load=_loader(schemas.EquitiesSymbols),
+        reads=_reads(schemas.EquitiesSymbols),
         required_resource_keys={"store"},
     ),
     asset_checks(
         schemas.EquitiesDailyBars,
         [
             contract_holds(schemas.EquitiesDailyBars.contract()),
-            _check(bars.no_synthetic_source, blocking=True),
-            _check(bars.only_sessions, blocking=True),
-            _check(bars.inside_listing, blocking=True),
-            _check(bars.ohlc_order),
-            _check(bars.quarantine_empty),
-            _check(bars.freshness),
+            check(no_synthetic_source, blocking=True),
+            check(bars.only_sessions, blocking=True),
+            check(bars.inside_listing, blocking=True),
+            check(bars.ohlc_order),
+            check(bars.quarantine_empty),
+            check(bars.freshness),
         ],
-        load=_loader(
+        reads=_reads(
             schemas.EquitiesDailyBars,
+            sandboxed=lambda _: settings().vendors == "sandbox",
             quarantined=lambda context: _store(context).read(
                 schemas.EquitiesDailyBars.contract().quarantine(), run_partitions(context)
             ),
@@ -94,24 +87,24 @@ CHECKS = [
         schemas.EquitiesCorporateActions,
         [
             contract_holds(schemas.EquitiesCorporateActions.contract()),
-            _check(actions.dividends_below_price, blocking=True),
-            _check(actions.actions_plausible),
-            _check(actions.splits_in_prices),
-            _check(actions.actions_withdrawn),
+            check(actions.dividends_below_price, blocking=True),
+            check(actions.actions_plausible),
+            check(actions.splits_in_prices),
+            check(actions.actions_withdrawn),
         ],
-        load=_loader(schemas.EquitiesCorporateActions, bars=_bars_of_symbols),
+        reads=_reads(schemas.EquitiesCorporateActions, bars=_bars_of_symbols),
         required_resource_keys={"store"},
     ),
     asset_checks(
         schemas.EquitiesScoredBars,
         [
             contract_holds(schemas.EquitiesScoredBars.contract()),
-            _check(derived.one_row_per_bar, blocking=True),
-            _check(causality.score_ignores_older_history, blocking=True),
-            _check(derived.validated_share),
-            _check(derived.suspect_splits),
+            check(derived.one_row_per_bar, blocking=True),
+            check(causality.score_ignores_older_history, blocking=True),
+            check(derived.validated_share),
+            check(derived.suspect_splits),
         ],
-        load=_loader(
+        reads=_reads(
             schemas.EquitiesScoredBars,
             bars=lambda context: _store(context).read(schemas.EquitiesDailyBars.contract(), run_partitions(context)),
             longer_bars=_bars_with_previous_year,
@@ -124,10 +117,10 @@ CHECKS = [
         schemas.EquitiesAdjustedBars,
         [
             contract_holds(schemas.EquitiesAdjustedBars.contract()),
-            _check(actions.factors_consistent, blocking=True),
-            _check(actions.latest_unadjusted, blocking=True),
+            check(actions.factors_consistent, blocking=True),
+            check(actions.latest_unadjusted, blocking=True),
         ],
-        load=_loader(
+        reads=_reads(
             schemas.EquitiesAdjustedBars,
             scored=lambda context: _store(context).read(schemas.EquitiesScoredBars.contract(), **_years(context)),
             actions=lambda context: _whole(context, schemas.EquitiesCorporateActions),
@@ -136,8 +129,8 @@ CHECKS = [
     ),
     asset_checks(
         schemas.EquitiesGaps,
-        [contract_holds(schemas.EquitiesGaps.contract()), _check(derived.gap_share)],
-        load=_loader(
+        [contract_holds(schemas.EquitiesGaps.contract()), check(derived.gap_share)],
+        reads=_reads(
             schemas.EquitiesGaps,
             bars=lambda context: _store(context).read(schemas.EquitiesDailyBars.contract(), **_years(context)),
         ),
@@ -147,12 +140,12 @@ CHECKS = [
         schemas.EquitiesFeatures,
         [
             contract_holds(schemas.EquitiesFeatures.contract()),
-            _check(causality.features_do_not_look_ahead),
-            _check(actions.same_actions),
-            _check(derived.large_returns),
-            _check(derived.nulls_in_warm_up),
+            check(causality.features_do_not_look_ahead),
+            check(actions.same_actions),
+            check(derived.large_returns),
+            check(derived.nulls_in_warm_up),
         ],
-        load=_loader(
+        reads=_reads(
             schemas.EquitiesFeatures,
             adjusted=lambda context: _store(context).read(
                 schemas.EquitiesAdjustedBars.contract(),
@@ -171,20 +164,20 @@ CHECKS = [
         schemas.EquitiesReconciliation,
         [
             contract_holds(schemas.EquitiesReconciliation.contract()),
-            _check(derived.agreement),
-            _check(derived.basis_and_dates),
+            check(derived.agreement),
+            check(derived.basis_and_dates),
         ],
-        load=_loader(schemas.EquitiesReconciliation),
+        reads=_reads(schemas.EquitiesReconciliation),
         required_resource_keys={"store"},
     ),
     asset_checks(
         schemas.EquitiesSymbolStatus,
         [
             contract_holds(schemas.EquitiesSymbolStatus.contract()),
-            _check(derived.stale_symbols),
-            _check(derived.validation_rate),
+            check(derived.stale_symbols),
+            check(derived.validation_rate),
         ],
-        load=_loader(schemas.EquitiesSymbolStatus),
+        reads=_reads(schemas.EquitiesSymbolStatus),
         required_resource_keys={"store"},
     ),
 ]

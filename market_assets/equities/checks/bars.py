@@ -30,14 +30,6 @@ def crypto_names(frame: pl.DataFrame) -> Judgement:
     return error_unless(bare.is_empty(), bare=bare)
 
 
-def no_synthetic_source(frame: pl.DataFrame) -> Judgement:
-    """Sandbox rows are legal only where the settings say that vendors are the sandbox."""
-    marked = frame.filter(pl.col("source").str.ends_with("-sandbox")).height
-    allowed = settings().vendors == "sandbox"
-    wrong = frame.height - marked if allowed else marked
-    return error_unless(wrong == 0, f"vendors={settings().vendors}", rows=frame.height, wrong_origin=wrong)
-
-
 def ohlc_order(frame: pl.DataFrame) -> Judgement:
     """High is the highest and low the lowest price; a row that breaks this is kept and scored."""
     broken = frame.filter(

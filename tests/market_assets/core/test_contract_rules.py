@@ -23,12 +23,16 @@ def valid(contract: Contract, row: int) -> dict:
 def _value(col, row):
     if col.isin:
         return col.isin[row % len(col.isin)]
+    if isinstance(col.dtype, pl.Enum):
+        return col.dtype.categories[row % len(col.dtype.categories)]
     if col.dtype == pl.Date:
         return _DAY + timedelta(days=row)
     if col.dtype == UTC_MICROS:
         return _INSTANT + timedelta(days=row)
     if col.dtype == pl.List(pl.String):
         return ["a"] * row
+    if col.dtype == pl.List(pl.Float64):
+        return [0.5] * row
     if col.dtype == pl.Boolean:
         return row % 2 == 0
     if col.dtype == pl.String:
@@ -42,8 +46,10 @@ def strange(col) -> list:
     near = [bound + step for bound in bounds for step in (-1, 0, 1)]
     if col.dtype == pl.Float64:
         return [None, math.nan, math.inf, -math.inf, *map(float, near)]
-    if col.dtype in (pl.Int8, pl.Int32, pl.Int64):
+    if col.dtype in (pl.Int8, pl.Int16, pl.Int32, pl.Int64):
         return [None, *map(int, near)]
+    if col.dtype == pl.List(pl.Float64):
+        return [None, [], [None, 1.0], [1.0, math.nan], [math.inf, None]]
     return [None, "nobody"] if col.dtype == pl.String else [None]
 
 

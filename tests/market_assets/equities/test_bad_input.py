@@ -10,7 +10,7 @@ import zstandard
 from starlette.testclient import TestClient
 
 from dashboards.app import create_app
-from market_assets.equities.checks.bars import no_synthetic_source
+from market_assets.core.checks import no_synthetic_source
 from market_assets.instance import materialize_range, prepare
 from tests.desk import Desk, failed_checks, reason, told, verdicts
 from tests.market_assets.equities.conftest import Chain
@@ -281,9 +281,9 @@ def test_sandbox_rows_under_live_settings_are_an_error(desk: Desk) -> None:
     desk.list_symbols("AAPL")
     fetch(desk, "AAPL|2023")
     rows = desk.read("equities_daily_bars")
-    assert no_synthetic_source(rows).passed
+    assert no_synthetic_source(rows, sandboxed=desk.settings.vendors == "sandbox").passed
     go_live(desk, KEY)
-    verdict = no_synthetic_source(rows)
+    verdict = no_synthetic_source(rows, sandboxed=desk.settings.vendors == "sandbox")
     assert (verdict.passed, verdict.severity, verdict.evidence["wrong_origin"]) == (
         False,
         dg.AssetCheckSeverity.ERROR,

@@ -8,12 +8,11 @@ import polars as pl
 import pytest
 
 from market_assets.core import calendars, clock
-from market_assets.core.checks import Judgement
+from market_assets.core.checks import Judgement, no_synthetic_source
 from market_assets.equities import schemas
 from market_assets.equities.checks import actions, bars, causality, derived
 from market_assets.equities.settings import EquitiesSettings
 from market_assets.equities.transforms import adjust, features, reconcile, scores
-from market_assets.settings import settings
 from tests.market_assets.equities.frames import NO_ACTIONS, acted, dividend, raw, sessions, split, universe
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
@@ -59,7 +58,7 @@ def two_windows(first_to: date | None) -> pl.DataFrame:
 SOUND: list[tuple[str, Callable[[], Judgement]]] = [
     ("symbols_windows", lambda: bars.symbols_windows(two_windows(date(2005, 1, 3)))),
     ("crypto_names", lambda: bars.crypto_names(universe("BTC-USD", asset_class="crypto"))),
-    ("no_synthetic_source", lambda: bars.no_synthetic_source(BARS)),
+    ("no_synthetic_source", lambda: no_synthetic_source(BARS, sandboxed=False)),
     ("ohlc_order", lambda: bars.ohlc_order(BARS)),
     ("only_sessions", lambda: bars.only_sessions(BARS, SYMBOLS)),
     ("inside_listing", lambda: bars.inside_listing(BARS, SYMBOLS)),
@@ -115,7 +114,7 @@ BROKEN: list[tuple[str, dg.AssetCheckSeverity, Callable[[], Judgement]]] = [
     ("symbols_windows", ERROR, lambda: bars.symbols_windows(two_windows(date(2010, 1, 4)))),
     ("symbols_windows", ERROR, lambda: bars.symbols_windows(two_windows(None))),
     ("crypto_names", ERROR, lambda: bars.crypto_names(COIN_ALONE)),
-    ("no_synthetic_source", ERROR, lambda: bars.no_synthetic_source(SIMULATED)),
+    ("no_synthetic_source", ERROR, lambda: no_synthetic_source(SIMULATED, sandboxed=False)),
     ("ohlc_order", WARN, lambda: bars.ohlc_order(at(BARS, DAYS[5], high=1.0))),
     ("only_sessions", ERROR, lambda: bars.only_sessions(ON_A_SATURDAY, SYMBOLS)),
     ("inside_listing", ERROR, lambda: bars.inside_listing(BARS, universe("AAPL", valid_to=DAYS[-2]))),
@@ -188,12 +187,10 @@ def test_every_declared_check_has_been_seen_to_fail() -> None:
     assert declared == {name for name, *_ in BROKEN} == {name for name, _ in SOUND}
 
 
-def test_sandbox_rows_belong_to_sandbox_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sandbox_rows_belong_to_sandbox_settings() -> None:
     """Live rows in a sandbox store are as wrong as the other way round."""
-    monkeypatch.setenv("MARKET_ASSETS_VENDORS", "sandbox")
-    settings.cache_clear()
-    assert not bars.no_synthetic_source(BARS).passed
-    assert bars.no_synthetic_source(BARS.with_columns(source=pl.lit("polygon-sandbox"))).passed
+    assert not no_synthetic_source(BARS, sandboxed=True).passed
+    assert no_synthetic_source(BARS.with_columns(source=pl.lit("polygon-sandbox")), sandboxed=True).passed
 
 
 def test_nothing_is_known_of_no_rows() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from resources.sandbox.faults import KINDS, UnknownFault, parse
+from resources.sandbox.fault_kinds import KINDS
+from resources.sandbox.faults import UnknownFault, parse
 from tests.resources.sandbox.wire import HEADERS, Serve, aggregates, chart, get
 
 WEEK = ("2020-01-02", "2020-01-15")  # ten sessions, 2020-01-02 .. 2020-01-15
@@ -228,6 +229,13 @@ def test_faults_by_api(faulty: Ask):
         ("polygon:500:times=often", "cannot be read"),
         ("polygon:500:rate=2", "rate"),
         ("polygon:500:3", "name=value"),
+        ("polygon:late:dates=2020-01-06", "glassnode, not of polygon"),
+        ("glassnode:extra_rows:dates=2020-01-06", "polygon, yahoo, not of glassnode"),
+        ("polygon:429:reset=2", "retry_after, symbol"),
+        ("polygon:correction:date=2020-01-06:hours=3", "date, factor, symbol"),
+        ("polygon:nulls:dates=2020-01-06T05", "cannot be read"),
+        ("glassnode:nulls:dates=2020-01-06T05:30", "whole hour"),
+        ("glassnode:late", "dates=YYYY-MM-DD or YYYY-MM-DDTHH"),
     ],
 )
 def test_unknown_faults_name_the_known_ones(faulty: Ask, spec: str, named: str):

@@ -9,8 +9,9 @@ import httpx
 import polars as pl
 import pytest
 
-from resources.sandbox import convert
-from resources.sandbox.replay import NoRecording, ReplayBackend
+from resources.sandbox import convert, convert_equities
+from resources.sandbox.recording import NoRecording
+from resources.sandbox.replay import ReplayBackend
 from tests.resources.sandbox.wire import HEADERS, Serve, aggregates, chart, get
 
 #: after the last recorded session, 2021-03-31
@@ -161,14 +162,15 @@ def test_bars_keep_the_contract_of_the_raw_table(converted: tuple[Path, list[str
 )
 def test_split_terms(recorded: float, terms: tuple[float, float]):
     """Ratios within 1e-4 of a whole number are whole, reverse splits too; others are kept."""
-    assert convert.split_terms(recorded) == terms
+    assert convert_equities.split_terms(recorded) == terms
 
 
 def test_directory_without_tables_is_refused(tmp_path: Path):
-    """The error names what must be there and the command that makes it."""
-    with pytest.raises(NoRecording, match=r"equities_daily_bars/\*\.parquet.*resources\.sandbox\.convert"):
+    """The error names every table that would do and the command that makes them; the converter both records."""
+    accepted = r"equities_daily_bars/\*\.parquet, btc_price/\*\.parquet, btc_liquidations/\*\.parquet"
+    with pytest.raises(NoRecording, match=rf"{accepted}.*resources\.sandbox\.convert"):
         ReplayBackend(tmp_path)
-    with pytest.raises(convert.NothingToConvert, match="equities/daily_raw"):
+    with pytest.raises(convert.NothingToConvert, match=r"equities/daily_raw.* or crypto/klines"):
         convert.convert(tmp_path, tmp_path / "out")
 
 

@@ -11,6 +11,11 @@ EVENING = datetime(2024, 6, 14, 23, tzinfo=UTC)
 BROWSER = {"User-Agent": "Mozilla/5.0 (compatible; tests)"}
 HEADERS = {"Authorization": "Bearer some-key", **BROWSER}
 
+#: headers and paths of Glassnode
+GLASSNODE = {"X-Api-Key": "some-key"}
+CLOSE, OHLC = (f"/glassnode/v1/metrics/market/price_usd_{name}" for name in ("close", "ohlc"))
+LONG, SHORT = (f"/glassnode/v1/metrics/derivatives/futures_liquidated_volume_{side}_sum" for side in ("long", "short"))
+
 Serve = Callable[..., str]
 
 
@@ -34,6 +39,18 @@ def chart(http: httpx.Client, symbol: str, start: datetime, end: datetime, **opt
     body = get(http, f"/yahoo/v8/finance/chart/{symbol}", **{**span, "events": "div,splits", **options})
     result: dict[str, Any] = body["chart"]["result"][0]
     return result
+
+
+def epoch(at: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(at.timestamp())
+
+
+def metric(http: httpx.Client, path: str, since: datetime, until: datetime, **options: Any) -> list[dict[str, Any]]:
+    """The hourly points of a Glassnode metric with since <= t < until."""
+    points: Any = get(http, path, **{"a": "BTC", "i": "1h", "s": epoch(since), "u": epoch(until), **options})
+    assert isinstance(points, list)
+    return points
 
 
 def shape(value: object) -> object:

@@ -97,3 +97,25 @@ def test_name_and_type_count():
     one = pl.DataFrame({"a": [1, 2]})
     assert content_digest(one, ["a"]) != content_digest(one.rename({"a": "b"}), ["b"])
     assert content_digest(one, ["a"]) != content_digest(one.cast(pl.Int32), ["a"])
+    assert content_digest(one.cast(pl.Int32), ["a"]) != content_digest(one.cast(pl.Int16), ["a"])
+
+
+def test_a_category_is_hashed_as_its_text():
+    """Neither its place nor the categories beside it count; another text does."""
+    text = pl.DataFrame({"a": ["b", None, "a", ""]})
+    digest = content_digest(text, ["a"])
+    for categories in (["a", "b", ""], ["b", "", "a", "c"], ["c", "", "b", "a"]):
+        assert content_digest(text.cast({"a": pl.Enum(categories)}), ["a"]) == digest
+    other = pl.DataFrame({"a": ["b", None, "b", ""]}, schema={"a": pl.Enum(["b", "", "a"])})
+    assert content_digest(other, ["a"]) != digest
+
+
+def test_lists_of_numbers_are_hashed_by_item():
+    """No list is no empty list, an unknown item is no zero, and items are not run together."""
+    schema = {"a": pl.List(pl.Float64)}
+    variants = [[[1.0, 2.0], [3.0]], [[1.0], [2.0, 3.0]], [[1.0, 2.0], []], [[1.0, 2.0], None], [[1.0, None], [3.0]],
+                [[1.0, 0.0], [3.0]], [[1.0, -0.0], [3.0]]]  # fmt: skip
+    digests = {content_digest(pl.DataFrame({"a": rows}, schema=schema), ["a"]) for rows in variants}
+    assert len(digests) == len(variants)
+    cut = pl.DataFrame({"a": [[9.0], [1.0, 2.0], [3.0]]}, schema=schema).slice(1)
+    assert content_digest(cut, ["a"]) == content_digest(pl.DataFrame({"a": variants[0]}, schema=schema), ["a"])

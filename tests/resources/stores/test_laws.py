@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from market_assets.core.settings import RetentionSettings
+from resources.stores.digest import content_digest
 from resources.stores.lake import LakeStore
 from resources.stores.postgres import PostgresStore
+from tests.resources.stores.fits import FITS, MONDAY, STATES, TRENDS
 from tests.resources.stores.ticks import TICKS
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -37,6 +39,26 @@ frames = st.lists(row, max_size=8, unique_by=lambda found: found["ts"]).map(
     lambda rows: pl.DataFrame(rows, schema={**TICKS.schema, "ts": pl.Int64}).cast({"ts": TICKS.schema["ts"]})
 )
 
+number = st.floats(allow_nan=False, allow_infinity=False)
+fit = st.fixed_dictionaries(
+    {
+        "trend": st.sampled_from(TRENDS),
+        "ts": st.integers(0, 7 * 86_400_000_000 - 1).map(lambda us: int(MONDAY.timestamp()) * 1_000_000 + us),
+        "state": st.none() | st.sampled_from(STATES),
+        "window_h": st.none() | st.integers(-(2**15), 2**15 - 1),
+        "rows": st.none() | st.integers(-(2**31), 2**31 - 1),
+        "sign": st.none() | st.integers(-128, 127),
+        "is_warm": st.none() | st.booleans(),
+        "inertia": st.none() | number,
+        "centers": st.none() | st.lists(st.none() | number, max_size=4),
+        "edges": st.lists(number, max_size=4),
+        "notes": st.none() | st.lists(st.none() | text, max_size=3),
+    }
+)
+fit_frames = st.lists(fit, max_size=8, unique_by=lambda found: (found["trend"], found["ts"])).map(
+    lambda rows: pl.DataFrame(rows, schema={**FITS.schema, "ts": pl.Int64}).cast({"ts": FITS.schema["ts"]})
+)
+
 
 @pytest.fixture
 def stores(home, postgres_url):
@@ -49,13 +71,27 @@ def stores(home, postgres_url):
 @given(frames, frames)
 def test_both_stores_answer_alike(stores, first, second):
     """Same rows back, same digest, same revision, and writing again changes nothing."""
+    check_alike(stores, TICKS, KEY, first, second)
+
+
+@pytest.mark.postgres
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fit_frames, fit_frames)
+def test_both_stores_answer_alike_on_categories_and_lists(stores, first, second):
+    """The same law for categories in the key and beside it, narrow integers and lists of numbers."""
+    check_alike(stores, FITS, f"{MONDAY:%Y-%m-%d}", first, second)
+
+
+def check_alike(stores, contract, partition, first, second):
     outcomes = []
     for store in stores:
-        store.write(TICKS, KEY, first)
-        outcomes.append(store.write(TICKS, KEY, second))
-        again = store.write(TICKS, KEY, second.sample(fraction=1, shuffle=True))
+        store.write(contract, partition, first)
+        outcomes.append(store.write(contract, partition, second))
+        again = store.write(contract, partition, second.sample(fraction=1, shuffle=True))
         assert again.unchanged
-        assert_frame_equal(store.read(TICKS), second.sort("ts"), check_exact=True)
+        found = store.read(contract)
+        assert_frame_equal(found, second.sort(list(contract.key)), check_exact=True)
+        assert content_digest(found, contract.stable_columns) == again.manifest.digest
     lake, postgres = outcomes
     for name in ("unchanged", "new_rows", "revised_rows", "removed_rows", "revised_max_rel_diff"):
         assert getattr(lake, name) == getattr(postgres, name)

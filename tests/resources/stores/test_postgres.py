@@ -13,6 +13,7 @@ from market_assets.settings import load
 from resources.stores import open_store
 from resources.stores.errors import IncompleteWrite, StoreUnreachable
 from resources.stores.postgres import PostgresStore
+from tests.resources.stores.fits import FITS, fits
 from tests.resources.stores.ticks import TICKS, ticks
 
 KEY, OTHER = "2026-03-02|XA", "2026-03-02|XB"
@@ -44,6 +45,25 @@ def test_psql_sees_plain_typed_tables(store, postgres_url):
     assert ask(postgres_url, "SELECT obj_description('ticks'::regclass)") == [("One trade of one venue.",)]
     key = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ticks_pkey'"
     assert ask(postgres_url, key) == [("PRIMARY KEY (venue, ts)",)]
+
+
+@pytest.mark.postgres
+def test_psql_sees_categories_as_text_and_lists_as_arrays(store, postgres_url):
+    """So that SQL can filter by a category and index a list."""
+    store.write(FITS, "2026-03-02", fits(4))
+    types = dict(ask(postgres_url, "SELECT column_name, udt_name FROM information_schema.columns "
+                                   "WHERE table_name = 'fits' ORDER BY ordinal_position"))  # fmt: skip
+    assert types == {
+        "trend": "text", "ts": "timestamptz", "state": "text", "window_h": "int2", "rows": "int4", "sign": "int2",
+        "is_warm": "bool", "inertia": "float8", "centers": "_float8", "edges": "_float8", "notes": "_text",
+        "_partition": "text",
+    }  # fmt: skip
+    found = ask(postgres_url, "SELECT trend, state, centers, centers[1] FROM fits WHERE trend <> 'flat' ORDER BY ts")
+    assert found == [
+        ("rising", "ok", None, None),
+        ("falling", "né, \"q\" | 'x'", [0.1, 0.30000000000000004, 5e-324], 0.1),
+        ("rising", None, [None, -0.0, 1.7976931348623157e308], None),
+    ]
 
 
 @pytest.mark.postgres

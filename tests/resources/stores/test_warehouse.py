@@ -7,7 +7,8 @@ import pytest
 from market_assets.core import clock
 from market_assets.core.settings import RetentionSettings
 from resources.stores.lake import LakeStore
-from tests.resources.stores.test_evolution import FEE, evolved
+from tests.resources.stores.fits import FITS, fits
+from tests.resources.stores.test_evolution import FEE, evolved, with_trends
 from tests.resources.stores.ticks import RATES, TICKS, rates, ticks
 
 KEY = "2026-03-02|XA"
@@ -120,3 +121,19 @@ def test_a_home_with_glob_signs_and_quotes_in_its_path(tmp_path):
     store.refresh_views([TICKS])
     store.write(TICKS, KEY, ticks(2))
     assert ask(home, "SELECT count(*) FROM ticks") == [(2,)]
+
+
+def test_categories_are_text_and_lists_are_lists(store, home):
+    """Before there is data, with it, and where partitions were written with other categories; never codes."""
+    store.refresh_views([FITS])
+    types = dict(ask(home, "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'fits'"))
+    assert (types["trend"], types["state"], types["centers"]) == ("VARCHAR", "VARCHAR", "DOUBLE[]")
+    assert (types["window_h"], types["rows"], types["sign"]) == ("SMALLINT", "INTEGER", "TINYINT")
+    store.write(FITS, "2026-03-02", fits(3))
+    turned = with_trends("new", "falling", "flat", "rising")
+    later = fits(1).cast({"trend": turned.schema["trend"]}).with_columns(pl.col("ts") + pl.duration(weeks=1))
+    store.write(turned, "2026-03-09", later.with_columns(trend=pl.lit("new", turned.schema["trend"])))
+    store.refresh_views([turned])
+    found = ask(home, "SELECT trend, centers FROM fits ORDER BY ts")
+    assert found == [("rising", None), ("flat", []), ("falling", [0.1, 0.30000000000000004, 5e-324]), ("new", None)]
+    assert ask(home, "SELECT count(*) FROM fits WHERE trend = 'rising'") == [(1,)]

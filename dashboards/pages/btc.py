@@ -1,0 +1,98 @@
+"""Bitcoin: liquidations, dominance and signals in four tabs, each with an address of its own."""
+
+from collections import Counter
+from typing import Any
+
+from dash import Dash, Input, Output, dcc, html
+from dash.development.base_component import Component
+
+from dashboards.btc.style import Style
+from dashboards.pages import btc_analysis, btc_overview, btc_performance, btc_range, btc_signals, widgets
+from dashboards.pages.btc_overview import STATE_TONES, worst_state
+from dashboards.pages.page import Page, in_thread
+from dashboards.services import Services
+from market_assets.btc import readers
+from market_assets.settings import settings
+
+_PATH = "/btc"
+#: last part of the path -> name and module of the tab
+TABS = {
+    "": ("Overview", btc_overview),
+    "signals": ("Signals", btc_signals),
+    "analysis": ("Analysis", btc_analysis),
+    "performance": ("Performance", btc_performance),
+}
+#: the tab that has a range of its own
+_OWN_RANGE = "performance"
+
+
+def _layout() -> Component:
+    chosen = settings().btc.dashboard
+    return html.Div(
+        [
+            dcc.Interval(id="btc-tick", interval=1_000 * chosen.auto_refresh_seconds),
+            dcc.Interval(id="btc-status-tick", interval=1_000 * chosen.status_refresh_seconds),
+            html.Div(
+                [
+                    html.Nav(id="btc-tabs", className="tabs"),
+                    html.Div(id="btc-health"),
+                    html.Div(className="spacer"),
+                    html.Div(btc_range.control(chosen.default_range), id="btc-range"),
+                ],
+                className="btc-head",
+            ),
+            html.Div(id="btc-body"),
+        ]
+    )
+
+
+def tab_of(path: str) -> str | None:
+    """The tab a path names (`/btc/signals`), None where there is no such tab."""
+    rest = path.removeprefix(_PATH).strip("/")
+    return rest if rest in TABS else None
+
+
+def _register(app: Dash, services: Services) -> None:
+    Style.of(services.settings.btc)  # a template that plotly does not know is told at the start
+    for _, tab in TABS.values():
+        tab.register(app, services)
+
+    @app.callback(
+        Output("btc-body", "children"),
+        Output("btc-tabs", "children"),
+        Output("btc-range", "hidden"),
+        Input("url", "pathname"),
+    )
+    def open_tab(path: str | None) -> Any:
+        chosen = tab_of(path or _PATH)
+        if chosen is None:
+            known = ", ".join(f"{_PATH}/{name}".rstrip("/") for name in TABS)
+            body = widgets.panel("No such tab", html.P(f"There is no tab at {path}. Tabs: {known}."))
+            return body, _tabs(None), True
+        return TABS[chosen][1].layout(), _tabs(chosen), chosen == _OWN_RANGE
+
+    @app.callback(Output("btc-dates-place", "hidden"), Input("btc-span", "value"))
+    def offer_dates(span: str) -> bool:
+        return span != btc_range.CUSTOM
+
+    @app.callback(Output("btc-health", "children"), Input("btc-status-tick", "n_intervals"))
+    @in_thread
+    def show_health(_tick: Any) -> Any:
+        states = readers.get_table_states()
+        found = Counter(state["status"] for state in states.values())
+        counts = ", ".join(f"{found[name]} {name}" for name in STATE_TONES if found[name])
+        return widgets.pill(f"tables: {counts}", STATE_TONES[worst_state(states)])
+
+
+def _tabs(current: str | None) -> list[Component]:
+    return [
+        dcc.Link(title, href=f"{_PATH}/{name}".rstrip("/"), className=_tab_class(name == current))
+        for name, (title, _) in TABS.items()
+    ]
+
+
+def _tab_class(current: bool) -> str:
+    return "page-tab current" if current else "page-tab"
+
+
+PAGE = Page(_PATH, "Bitcoin", _layout, _register)

@@ -1,0 +1,250 @@
+"""What must hold of stored btc data: which judgement guards which table, and what it reads."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from market_assets.btc import schemas
+from market_assets.btc.checks import features, freshness, immutable, observed, outcomes
+from market_assets.btc.transforms.integrity import IntegrityReport, verify_data_integrity
+from market_assets.core import clock
+from market_assets.core.checks import (
+    Check,
+    Reader,
+    asset_checks,
+    check,
+    contract_holds,
+    no_synthetic_source,
+    run_partitions,
+)
+from market_assets.core.contracts import Table
+from market_assets.settings import settings
+from resources.http.errors import VendorError
+from resources.stores.protocol import PartitionStore
+from resources.vendors.registry import Vendors
+
+#: lets a run pass the two blocks for missing data, as warnings
+ACCEPT_GAP_TAG = "btc/accept_gap"
+#: asks the vendor once a week, not with every run
+POINT_IN_TIME = "point_in_time_variants"
+_DAY = timedelta(days=1)
+_MONTH, _YEAR = 30, 365
+
+
+def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
+    store: PartitionStore = context.resources.store
+    return store
+
+
+def _accepts_gaps(context: dg.AssetCheckExecutionContext) -> bool:
+    return ACCEPT_GAP_TAG in context.run.tags
+
+
+def _trailing(table: type[Table], days: int) -> Reader:
+    """The run's rows with those of the `days` days before; the newest days of the table without a run's partitions."""
+
+    def read(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+        store, contract = _store(context), table.contract()
+        own = run_partitions(context) or store.partitions(contract)[-1:]
+        if not own:
+            return contract.empty()
+        first, last = clock.instant(own[0]) - days * _DAY, clock.instant(own[-1])
+        keys = [f"{first + n * _DAY:%Y-%m-%d}" for n in range((last - first).days + 1)]
+        return store.read(contract, keys)
+
+    return read
+
+
+def _whole(table: type[Table], columns: Sequence[str] | None = None) -> Reader:
+    return lambda context: _store(context).read(table.contract(), columns=columns)
+
+
+def _newest(table: type[Table]) -> Reader:
+    """When the table's newest row became available."""
+
+    def read(context: dg.AssetCheckExecutionContext) -> datetime | None:
+        store, contract = _store(context), table.contract()
+        for key in reversed(store.partitions(contract)):
+            found = store.read(contract, [key], columns=["available_at"])
+            if found.height:
+                newest: datetime | None = found["available_at"].max()  # type: ignore[assignment]
+                return newest
+        return None
+
+    return read
+
+
+def _before(table: type[Table]) -> Reader:
+    """The rows that this run replaced, as they were."""
+
+    def read(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+        store, contract = _store(context), table.contract()
+        replaced = [contract.empty()]
+        for key in run_partitions(context) or []:
+            current = store.manifest(contract, key)
+            if current is None or current.run_id != context.run.run_id:
+                continue
+            if current.first_published_at < current.published_at:
+                version = store.versions(contract, key)[-2]
+                replaced.append(store.read(contract, [key], as_of=version.published_at))
+        return pl.concat(replaced)
+
+    return read
+
+
+def _report(context: dg.AssetCheckExecutionContext) -> IntegrityReport:
+    """Integrity of the day that ends at the newest processed hour of the run."""
+    rows = _trailing(schemas.BtcProcessed, 1)(context)
+    raw = rows.select("ts", "price", long_liquidations="long_filled", short_liquidations="short_filled")
+    newest: datetime = rows["ts"].max() or settings().btc.start  # type: ignore[assignment]
+    first = max(settings().btc.start, newest - timedelta(hours=23))
+    carried = rows.filter("is_filled")["ts"]
+    known = raw.with_columns(
+        pl.when(pl.col("ts").is_in(carried.implode())).then(None).otherwise(pl.col(name)).alias(name)
+        for name in ("long_liquidations", "short_liquidations")
+    )
+    return verify_data_integrity(known, first, newest)
+
+
+def _variants(context: dg.AssetCheckExecutionContext) -> list[tuple[str, str | None]]:
+    """Configured metric -> its point-in-time variant, where the vendor's metadata name one."""
+    vendors: Vendors = context.resources.vendors
+    endpoints = settings().btc.glassnode.endpoints
+    found: list[tuple[str, str | None]] = []
+    for path in (endpoints.price, endpoints.long_liquidations, endpoints.short_liquidations):
+        try:
+            metadata = vendors.glassnode.metric(f"/{path}")
+        except VendorError as failed:
+            context.log.warning(f"{path}: the vendor was not asked for variants ({failed.detail})")
+            continue
+        found.append((path, _variant(metadata)))
+    return found
+
+
+def _variant(metadata: Any) -> str | None:
+    """`refs.metric_variant.pit` of a metric's metadata."""
+    for name in ("refs", "metric_variant", "pit"):
+        metadata = metadata.get(name) if isinstance(metadata, dict) else None
+    return str(metadata) if metadata else None
+
+
+def _checks(table: type[Table], *own: Check, fresh: Check | None = None, **reads: Reader) -> dg.AssetChecksDefinition:
+    """The checks of a table: its contract, its own, freshness; and what they read."""
+    every: dict[str, Reader] = {
+        "frame": lambda context: _store(context).read(table.contract(), run_partitions(context)),
+        "history": _whole(table),
+        "before": _before(table),
+        "newest": _newest(table),
+        "now": lambda _: clock.now(),
+        "btc": lambda _: settings().btc,
+        "contract": lambda _: table.contract(),
+        "accepts_gaps": _accepts_gaps,
+        "sandboxed": lambda _: settings().vendors == "sandbox",
+    }
+    return asset_checks(
+        table,
+        [contract_holds(table.contract()), *own, fresh or check(freshness.freshness)],
+        reads=every | reads,
+        required_resource_keys={"store", "vendors"} if "variants" in reads else {"store"},
+    )
+
+
+_IMMUTABLE = check(immutable.rows_immutable, blocking=True)
+
+CHECKS = [
+    _checks(
+        schemas.BtcPrice,
+        check(no_synthetic_source, blocking=True),
+        check(observed.hours_complete, blocking=True),
+        check(observed.missing_share, blocking=True),
+        check(observed.candles_ordered, blocking=True),
+        check(observed.no_hour_missing),
+        check(observed.price_jump),
+        check(observed.candle_agrees),
+        check(observed.no_revision),
+        check(observed.point_in_time_variants),
+        trailing=_trailing(schemas.BtcPrice, _MONTH),
+        variants=_variants,
+    ),
+    _checks(
+        schemas.BtcLiquidations,
+        check(no_synthetic_source, blocking=True),
+        check(observed.hours_complete, blocking=True),
+        check(observed.missing_share, blocking=True),
+        check(observed.no_hour_missing),
+        check(observed.zero_share),
+        check(observed.plausible_size),
+        check(observed.unit_is_btc),
+        check(observed.no_revision),
+        trailing=_trailing(schemas.BtcLiquidations, _MONTH),
+    ),
+    _checks(
+        schemas.BtcProcessed,
+        check(features.volumes_add_up, blocking=True),
+        check(features.integrity, blocking=True),
+        check(features.filled_share),
+        check(features.outlier_share),
+        trailing=_trailing(schemas.BtcProcessed, 180),
+        report=_report,
+    ),
+    _checks(
+        schemas.BtcRpn,
+        check(features.shares_agree, blocking=True),
+        _IMMUTABLE,
+        check(features.known_once_warm),
+        check(features.clipped_share),
+        trailing=_trailing(schemas.BtcRpn, _MONTH),
+    ),
+    _checks(
+        schemas.BtcBinModels,
+        check(features.models_sound, blocking=True),
+        _IMMUTABLE,
+        check(features.models_fitted),
+        check(features.centers_steady),
+        fresh=check(freshness.models_fresh, "freshness"),
+    ),
+    _checks(
+        schemas.BtcBins,
+        check(features.bins_sound, blocking=True),
+        _IMMUTABLE,
+        check(features.bins_used),
+        check(features.model_in_use),
+        trailing=_trailing(schemas.BtcBins, _YEAR),
+    ),
+    _checks(
+        schemas.BtcDominance,
+        check(features.dominance_sound, blocking=True),
+        _IMMUTABLE,
+        check(features.sides_balanced),
+        trailing=_trailing(schemas.BtcDominance, _YEAR),
+    ),
+    _checks(
+        schemas.BtcSignals,
+        check(outcomes.levels_agree, blocking=True),
+        _IMMUTABLE,
+        check(outcomes.events_rare),
+        trailing=_trailing(schemas.BtcSignals, _YEAR),
+    ),
+    _checks(
+        schemas.BtcLabels,
+        check(outcomes.matured, blocking=True),
+        check(outcomes.returns_plausible),
+        fresh=check(freshness.labels_fresh, "freshness"),
+        newest=_trailing(schemas.BtcLabels, 3),
+    ),
+    _checks(
+        schemas.BtcTrainingData,
+        check(outcomes.features_before_outcomes, blocking=True),
+        check(outcomes.no_strong_edge, blocking=True),
+        history=_whole(schemas.BtcTrainingData, outcomes.edge_columns(settings().btc)),
+    ),
+    _checks(
+        schemas.BtcSignalPerformance,
+        check(outcomes.matured, blocking=True),
+        check(outcomes.performance_sound, blocking=True),
+        fresh=check(freshness.performance_fresh, "freshness"),
+    ),
+]

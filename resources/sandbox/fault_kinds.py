@@ -1,0 +1,76 @@
+"""What can be wrong with a vendor: every kind of fault, its options, and the vendors that can have it."""
+
+from dataclasses import dataclass
+
+VENDORS = ("polygon", "yahoo", "glassnode")
+#: vendors whose rows are hours: their `dates` may also name single hours, as 2024-06-10T05 (UTC)
+HOURLY = ("glassnode",)
+_DAILY = ("polygon", "yahoo")
+
+#: options every kind has; `symbol` is a house symbol or the vendor's id, `match` a part of the path
+COMMON = ("symbol", "match", "times", "rate")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a fault does, the options of its own, and whose fault it can be."""
+
+    what: str
+    options: tuple[str, ...] = ()
+    vendors: tuple[str, ...] = VENDORS
+    #: options of its own at hourly vendors only
+    hourly: tuple[str, ...] = ()
+
+    def own(self, vendor: str) -> tuple[str, ...]:
+        """Its options at this vendor."""
+        return (*self.options, *(self.hourly if vendor in HOURLY else ()))
+
+
+#: an HTTP status as a fault
+STATUS_NAME = "400..599"
+STATUS = Kind(
+    "refuses in the vendor's words; `retry_after` and `reset` are headers, in seconds",
+    ("retry_after",),
+    hourly=("reset",),
+)
+
+KINDS: dict[str, Kind] = {
+    "timeout": Kind("answers only after `seconds` (30)", ("seconds",)),
+    "truncated": Kind("cuts the body in half"),
+    "disconnect": Kind("closes the connection in the middle of the body"),
+    "not_json": Kind("sends an HTML page with status 200"),
+    "nulls": Kind("sets every tenth row's prices, or those of `dates`, to null", ("dates",)),
+    "duplicates": Kind("repeats every tenth row, or those of `dates`", ("dates",)),
+    "out_of_order": Kind("sends the rows in another order"),
+    "missing_rows": Kind("leaves out every tenth row, or those of `dates`", ("dates",)),
+    "extra_rows": Kind("adds a row on each of `dates`", ("dates",), _DAILY),
+    "wrong_symbol": Kind("names another symbol in the body", (), _DAILY),
+    "correction": Kind(
+        "multiplies the close of `date` by `factor` (1.01); of hours every value, `hours` (0) after publication",
+        ("date", "factor"),
+        hourly=("hours",),
+    ),
+    "clip": Kind("silently starts in the middle of the window"),
+    "missing_actions": Kind("leaves out all splits and dividends, or those of `dates`", ("dates",), _DAILY),
+    "late": Kind("publishes the hours of `dates` only `hours` (6) later", ("dates", "hours"), HOURLY),
+    "off_hour": Kind("stamps every tenth row, or those of `dates`, 17 minutes past the hour", ("dates",), HOURLY),
+    "usd": Kind("states volumes in USD where BTC was asked for", (), HOURLY),
+    "daily_plan": Kind("refuses resolutions finer than a day, as a smaller plan does", (), HOURLY),
+}
+#: the kinds that act on single rows rather than on a whole answer
+ROW_KINDS = frozenset(name for name, kind in KINDS.items() if {"date", "dates"} & set(kind.options))
+#: options a kind cannot do without
+NEEDED = {"extra_rows": "dates", "correction": "date", "late": "dates"}
+
+
+def known() -> str:
+    """One line naming every vendor, kind and option."""
+    kinds = ", ".join(_described(name, kind) for name, kind in {STATUS_NAME: STATUS, **KINDS}.items())
+    return f"vendors: {', '.join(VENDORS)}; faults: {kinds}; options of all: {', '.join(COMMON)}"
+
+
+def _described(name: str, kind: Kind) -> str:
+    options = [*kind.options, *(f"{option} at {'/'.join(HOURLY)}" for option in kind.hourly)]
+    notes = [", ".join(options)] * bool(options)
+    notes += [f"{'/'.join(kind.vendors)} only"] * (kind.vendors != VENDORS)
+    return f"{name} ({'; '.join(notes)})" if notes else name
