@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from market_assets.core import clock
-from market_assets.core.settings import PolygonSettings, YahooSettings
 from market_assets.settings import Settings
 from resources.http.breaker import Breaker
 from resources.http.budget import Budget
@@ -57,26 +56,20 @@ class Sources:
     def _state(self) -> VendorState:
         return VendorState.of(self._settings.home)
 
-    @property
-    def names(self) -> list[str]:
-        """Every vendor in use, the chain first, then the one that reconciles."""
-        equities = self._settings.equities
-        return list(dict.fromkeys([*equities.sources, equities.reconcile.source]))
-
     def facts(self) -> list[SourceFacts]:
         """One entry per vendor in use; empty where no vendor was ever called on this home."""
         if not self._state.path.exists():
             return []
-        return [self._source(name) for name in self.names]
+        return [self._source(name) for name in self._settings.vendor_names]
 
     def _source(self, vendor: str) -> SourceFacts:
         fetch = self._settings.fetch
-        section: PolygonSettings | YahooSettings = getattr(self._settings, vendor)
         secret = getattr(self._settings, f"{vendor}_api_key", None)
         key = fingerprint(vendor, secret.get_secret_value() if secret else None)
         breaker = Breaker(vendor, self._state, now=self._now).status()
         calls = self._state.call_stats(vendor)
-        budget = Budget.of(vendor, key, section.budget, self._state, wait_s=fetch.budget_wait_s, now=self._now)
+        rates = self._settings.vendor(vendor).budget
+        budget = Budget.of(vendor, key, rates, self._state, wait_s=fetch.budget_wait_s, now=self._now)
         return SourceFacts(
             name=vendor,
             state=breaker.state,

@@ -4,10 +4,12 @@ import dagster as dg
 
 from market_assets.btc import assets as btc_assets
 from market_assets.btc import checks as btc_checks
+from market_assets.core.logs import log_to_file
 from market_assets.equities import assets as equities_assets
 from market_assets.equities import checks as equities_checks
 from market_assets.settings import Settings, settings
 from market_assets.tables import QUARANTINES, TABLES
+from resources.http import redact
 from resources.io_managers import io_manager_for
 from resources.stores import open_store
 from resources.vendors.registry import Vendors
@@ -24,6 +26,15 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
     What asks a domain's vendors is on by default only where they can be asked; following is always on.
     """
     found = found or settings()
+    chosen = found.btc.logging
+    log_to_file(
+        ("market_assets.btc", "resources"),
+        found.home / "logs" / chosen.file,
+        level=chosen.level,
+        max_mb=chosen.max_mb,
+        backups=chosen.backups,
+        clean=redact.text,
+    )
     store = open_store(found)
     store.refresh_views([*TABLES.values(), *QUARANTINES.values()])
     sandboxed = found.vendors == "sandbox"

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -30,6 +30,7 @@ def materialize_range(
     keys: Sequence[str] | None = None,
     *,
     raise_on_error: bool = True,
+    tags: Mapping[str, str] | None = None,
 ) -> list[dg.ExecuteInProcessResult]:
     """Materialise assets of one partitioning with their checks, one run per contiguous range of `keys`."""
     job = defs.resolve_implicit_global_asset_job_def()
@@ -44,9 +45,9 @@ def materialize_range(
         job.execute_in_process(
             instance=instance,
             asset_selection=selection,
-            tags=tags,
+            tags={**span, **(tags or {})},
             raise_on_error=raise_on_error,
             run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )
-        for tags in spans
+        for span in spans
     ]

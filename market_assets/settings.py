@@ -137,6 +137,11 @@ class Settings(BaseSettings):
             return f"{self.sandbox_url}/{vendor}"
         return self.vendor(vendor).base_url
 
+    @property
+    def vendor_names(self) -> list[str]:
+        """Every vendor in use: the equities chain in its order, the one that reconciles, then those of one domain."""
+        return list(dict.fromkeys((*self.equities.sources, self.equities.reconcile.source, "glassnode")))
+
     def vendor(self, name: str) -> PolygonSettings | YahooSettings | GlassnodeSettings:
         """The section of a vendor: its address and its budget. A vendor of one domain has it there."""
         sections: dict[str, PolygonSettings | YahooSettings | GlassnodeSettings] = {

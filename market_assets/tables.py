@@ -10,7 +10,8 @@ TABLES: dict[str, Contract] = {table.contract().name: table.contract() for table
 
 #: companion tables of rows that a contract's row rules rejected: one per table that is fetched
 QUARANTINES: dict[str, Contract] = {
-    f"quarantine_{name}": TABLES[name].quarantine() for name in ("equities_daily_bars", "equities_corporate_actions")
+    f"quarantine_{name}": TABLES[name].quarantine()
+    for name in ("equities_daily_bars", "equities_corporate_actions", "btc_price", "btc_liquidations")
 }
 
 

@@ -175,12 +175,15 @@ class BtcFetch:
         found, quarantine = contract.split(versions), contract.quarantine()
         rejected = quarantine.split(brought.rejected) if brought else {}
         days = self._by_day(contract, columns, versions, due, brought.ingested_at if brought else None)
-        requests = brought.requests if brought else []
+        answers = brought.requests if brought else []
         no_rows, none_rejected = contract.empty(), quarantine.empty()
         return FetchedPartitions(
             frames={key: found.get(key, no_rows) for key in unit.partitions},
             quarantined={key: rejected.get(key, none_rejected) for key in unit.partitions},
-            metadata={key: {"requests": requests, **days.get(key, _NO_HOURS)} for key in unit.partitions},
+            metadata={
+                key: {"requests": len(answers), "answers": answers, **days.get(key, _NO_HOURS)}
+                for key in unit.partitions
+            },
         )
 
     def _by_day(
@@ -200,7 +203,7 @@ class BtcFetch:
         )
         days = hours.group_by(day=contract.partition_expr()).agg(
             expected_rows=pl.len(),
-            missing_hours=pl.any_horizontal(pl.col(columns).is_null()).sum(),
+            missing_slots=pl.any_horizontal(pl.col(columns).is_null()).sum(),
             late_rows=pl.col("late_rows").sum(),
             new_late_rows=pl.col("new_late_rows").sum(),
             complete=(pl.len() == _DAY_HOURS) & pl.col("is_final").all(),
@@ -210,7 +213,7 @@ class BtcFetch:
 
 #: what is told of a day none of whose hours has elapsed
 _NO_HOURS: Mapping[str, Any] = MappingProxyType(
-    {"expected_rows": 0, "missing_hours": 0, "late_rows": 0, "new_late_rows": 0, "complete": False}
+    {"expected_rows": 0, "missing_slots": 0, "late_rows": 0, "new_late_rows": 0, "complete": False}
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 # collecting tests loads definitions, which make their views: never in the home of this checkout
 os.environ["MARKET_ASSETS_HOME"] = tempfile.mkdtemp(prefix="market-assets-tests-")
 
+from market_assets.btc.config import OLDER_NAMES
 from market_assets.settings import settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -20,8 +21,9 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home; settings and Dagster look there and nowhere else."""
-    for name in [name for name in os.environ if name.startswith("MARKET_ASSETS_")]:
-        monkeypatch.delenv(name)
+    ours = [name for name in os.environ if name.startswith("MARKET_ASSETS_")]
+    for name in (*ours, *OLDER_NAMES, "POLYGON_API_KEY", "GLASSNODE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MARKET_ASSETS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
     (tmp_path / "home" / "dagster").mkdir(parents=True)

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,9 +147,15 @@ class Desk:
         self._defs = self._defs or build_defs(settings())
         return self._defs
 
-    def materialize(self, *assets: str, keys: Sequence[str] | None = None, succeed: bool = True) -> Results:
+    def materialize(
+        self,
+        *assets: str,
+        keys: Sequence[str] | None = None,
+        succeed: bool = True,
+        tags: Mapping[str, str] | None = None,
+    ) -> Results:
         """Materialise partitions, one run per contiguous range."""
-        return materialize_range(self.defs, self.instance, assets, keys, raise_on_error=succeed)
+        return materialize_range(self.defs, self.instance, assets, keys, raise_on_error=succeed, tags=tags)
 
     def chain(self, symbols: Sequence[str], years: Sequence[int]) -> dict[str, Results]:
         """Everything of the domain for these symbols and years; asset -> its runs."""

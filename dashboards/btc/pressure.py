@@ -5,7 +5,8 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from dashboards.btc.hours import on_grid, runs, thinned
-from dashboards.btc.price import marker_size, price_line
+from dashboards.btc.lines import line, price_line
+from dashboards.btc.price import marker_size
 from dashboards.btc.style import CORR_CASES, RPN, RPN_SMOOTH, Style, panel_title
 
 _SIDES = ((1, "bull"), (-1, "bear"))
@@ -17,29 +18,17 @@ def rpn_dominance(rows: pl.DataFrame, style: Style) -> go.Figure:
     shown = thinned(whole, style.most, ["price", "risk_priority_number", "rpn_smooth"])
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, row_heights=[0.55, 0.45])
     figure.add_trace(price_line(shown), row=1, col=1)
-    for column, name, line in (
+    for column, name, look in (
         ("risk_priority_number", "RPN", {"color": RPN, "width": 2}),
         ("rpn_smooth", "RPN smoothed", {"color": RPN_SMOOTH, "width": 1.5, "dash": "dot"}),
     ):
-        figure.add_trace(_line(shown, column, name, line, ".3f"), row=2, col=1)
+        figure.add_trace(line(shown, column, name, look, "%{y:.3f}"), row=2, col=1)
     style.dress(figure)
     figure.update_layout(shapes=_bands(whole, style))
     figure.update_yaxes(tickformat=",~f", row=1)
     figure.update_yaxes(range=[0, 1], nticks=5, row=2)
     panel_title(figure, 2, "share of longs among smoothed liquidations", style)
     return style.time_axes(figure, shown["ts"], rows=2)
-
-
-def _line(shown: pl.DataFrame, column: str, name: str, line: dict[str, object], number: str) -> go.Scatter:
-    return go.Scatter(
-        x=shown["ts"].to_list(),
-        y=shown[column].to_list(),
-        mode="lines",
-        line=line,
-        connectgaps=False,
-        hovertemplate=f"%{{y:{number}}}<extra>{name}</extra>",
-        name=name,
-    )
 
 
 def _bands(whole: pl.DataFrame, style: Style) -> list[dict[str, object]]:
@@ -70,8 +59,8 @@ def fll_fsl(rows: pl.DataFrame, style: Style) -> go.Figure:
     shown = thinned(on_grid(rows), style.most, ["kalman_long", "kalman_short"])
     figure = go.Figure(
         [
-            _line(shown, "kalman_long", "long", {"color": style.up, "width": 2}, ",.2f"),
-            _line(shown, "kalman_short", "short", {"color": style.down, "width": 2}, ",.2f"),
+            line(shown, "kalman_long", "long", {"color": style.up, "width": 2}, "%{y:,.2f}"),
+            line(shown, "kalman_short", "short", {"color": style.down, "width": 2}, "%{y:,.2f}"),
         ]
     )
     size = marker_size(shown.height)

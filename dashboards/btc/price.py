@@ -1,12 +1,11 @@
 """Plots whose subject is the price: its bins, and the signals on it. Pure."""
 
-from collections.abc import Sequence
-
 import plotly.graph_objects as go
 import polars as pl
 
 from dashboards.btc.hours import on_grid, thinned
-from dashboards.btc.style import BIN_HIGH, BIN_LOW, PRICE, Style
+from dashboards.btc.lines import price_line
+from dashboards.btc.style import BIN_HIGH, BIN_LOW, Style
 
 #: column, value, name, marker, whether it is green
 _EVENTS = (
@@ -32,20 +31,6 @@ def price_color(rows: pl.DataFrame, style: Style) -> go.Figure:
     _ramp_legend(figure, style)
     figure.update_yaxes(tickformat=",~f")
     return style.time_axes(figure, shown["ts"])
-
-
-def price_line(shown: pl.DataFrame, said: str = "", notes: Sequence[object] | None = None) -> go.Scatter:
-    """The line every plot draws its price with; `said` is added to its hover text and may name `customdata`."""
-    return go.Scatter(
-        x=shown["ts"].to_list(),
-        y=shown["price"].to_list(),
-        customdata=notes,
-        mode="lines",
-        line={"color": PRICE, "width": 2},
-        connectgaps=False,
-        hovertemplate=f"%{{y:,.0f}} USD{said}<extra>price</extra>",
-        name="price",
-    )
 
 
 def _bins(marked: pl.DataFrame, style: Style) -> go.Scatter:
@@ -92,7 +77,7 @@ def ramp(share: float) -> str:
 
 def marker_size(points: int) -> float:
     """Pixels of a marker so that neighbours stay apart in a wide plot."""
-    return 7 if points <= 100 else 5.5 if points <= 400 else 4
+    return 7 if points <= 100 else 5 if points <= 400 else 3
 
 
 def signals(rows: pl.DataFrame, style: Style) -> go.Figure:

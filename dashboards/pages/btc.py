@@ -12,6 +12,7 @@ from dashboards.pages.btc_overview import STATE_TONES, worst_state
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
 from market_assets.btc import readers
+from market_assets.core import clock
 from market_assets.settings import settings
 
 _PATH = "/btc"
@@ -71,9 +72,17 @@ def _register(app: Dash, services: Services) -> None:
             return body, _tabs(None), True
         return TABS[chosen][1].layout(), _tabs(chosen), chosen == _OWN_RANGE
 
-    @app.callback(Output("btc-dates-place", "hidden"), Input("btc-span", "value"))
-    def offer_dates(span: str) -> bool:
-        return span != btc_range.CUSTOM
+    @app.callback(
+        Output("btc-dates-place", "hidden"),
+        Output("btc-dates", "initial_visible_month"),
+        Output("btc-dates", "min_date_allowed"),
+        Output("btc-dates", "max_date_allowed"),
+        Input("btc-span", "value"),
+    )
+    @in_thread
+    def offer_dates(span: str) -> Any:
+        newest = btc_range.newest_hour(services) or clock.now()
+        return span != btc_range.CUSTOM, newest.date(), services.settings.btc.history_start, newest.date()
 
     @app.callback(Output("btc-health", "children"), Input("btc-status-tick", "n_intervals"))
     @in_thread

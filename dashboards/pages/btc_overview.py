@@ -87,17 +87,23 @@ def cards(rows: pl.DataFrame, window: Window) -> list[Component]:
     change = f"{100 * (price[-1] / price[0] - 1):+.2f} % over the range" if price.len() else None
     extreme = rows["is_rpn_extreme"]
     return [
-        widgets.card("Points", wording.count(rows.height), f"of {window.hours:,} hours"),
-        widgets.card("Span", wording.age(3600 * window.hours), f"to {rows['ts'][-1]:%Y-%m-%d %H:%M} UTC"),
+        widgets.card("Points", wording.count(rows.height), f"of {window.hours:,} hour{'s' * (window.hours > 1)}"),
+        widgets.card("Span", length(window), f"to {rows['ts'][-1]:%Y-%m-%d %H:%M} UTC"),
         widgets.card("Price", f"{price[-1]:,.0f} USD" if price.len() else wording.NO_DATA, change),
         widgets.card(
             "Mean RPN",
             f"{rpn.sum() / rpn.len():.3f}" if rpn.len() else wording.NO_DATA,
             f"newest {rpn[-1]:.3f}" if rpn.len() else None,
         ),
-        _extreme("Extreme -1, longs flushed", extreme, -1, "after the top bin"),
-        _extreme("Extreme +1, shorts squeezed", extreme, 1, "after the bottom bin"),
+        _extreme("Extreme -1 (longs)", extreme, -1, "after the top bin"),
+        _extreme("Extreme +1 (shorts)", extreme, 1, "after the bottom bin"),
     ]
+
+
+def length(window: Window) -> str:
+    """90 d where it is whole days, else hours; a day is 24 h."""
+    days, rest = divmod(window.hours, 24)
+    return f"{days:,} d" if days > 1 and not rest else f"{window.hours:,} h"
 
 
 def _extreme(label: str, flags: pl.Series, side: int, note: str) -> Component:

@@ -11,7 +11,7 @@ from dashboards.btc.style import Style
 from dashboards.figures import empty_figure
 from dashboards.pages import widgets, wording
 from dashboards.pages.btc_analysis import NARROW
-from dashboards.pages.btc_range import graph, newest_hour
+from dashboards.pages.btc_range import graph, newest_hour, nothing_stored
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
 from dashboards.theme import theme as look
@@ -92,8 +92,7 @@ def performance(services: Services, hours: int) -> tuple[pl.DataFrame | None, Co
     """Performance over the newest `hours` stored hours; or None, and what stands where it is missing."""
     newest = newest_hour(services)
     if newest is None:
-        table = "btc_signals"
-        return None, widgets.empty(f"{table} is not materialised yet.", widgets.materialise(table))
+        return None, nothing_stored(services)
     try:
         found = readers.get_performance_metrics(hours, as_of=newest + services.settings.btc.delay)
     except NotMaterialised as missing:

@@ -97,8 +97,7 @@ def shown(services: Services, groups: Sequence[str], values: tuple[Any, ...]) ->
     style = Style.of(services.settings.btc, look(theme))
     window = window_of(services, span, start, end)
     if window is None:
-        reason = f"{_HOURS} is not materialised yet, so there is no hour to show."
-        return Shown(None, pl.DataFrame(), style, widgets.empty(reason, widgets.materialise(_HOURS)))
+        return Shown(None, pl.DataFrame(), style, nothing_stored(services))
     stored = [name for name in groups if services.data.manifests(f"btc_{name}")]
     rows = readers.get_all_features(window.start, window.end, stored)
     if rows.is_empty():
@@ -113,6 +112,17 @@ def shown(services: Services, groups: Sequence[str], values: tuple[Any, ...]) ->
         if name not in rows.columns
     ]
     return Shown(window, rows.with_columns(unknown), style, None, tuple(lacking))
+
+
+def nothing_stored(services: Services) -> Component:
+    """What stands where no hour was ever materialised."""
+    first = services.settings.btc.history_start
+    return widgets.empty(
+        f"{_HOURS} is not materialised yet, so there is no hour to show. A day continues the one before, so start "
+        f"at {first:%Y-%m-%d} (btc.history_start).",
+        f"{widgets.materialise(f'btc_price,btc_liquidations,{_HOURS}')} --partition-range "
+        f"{first:%Y-%m-%d}...{clock.today():%Y-%m-%d}",
+    )
 
 
 def said(window: Window) -> str:

@@ -63,7 +63,7 @@ _LEVELS = (
     *("signal_l2", "signal_l3", "signal_class", "signal_sign", "signal_strength"),
 )
 SIGNALS = {
-    **dict.fromkeys(("diff_beta_short", "diff_beta", "diff_beta_long", "diff_beta_day"), [_DIFF]),
+    **{name: [_DIFF] for name in ("diff_beta_short", "diff_beta", "diff_beta_long", "diff_beta_day")},
     "signal_l1": [f"{_DOMINANCE}.dominance"],
     **dict.fromkeys(_LEVELS, _EVENTS),
 }

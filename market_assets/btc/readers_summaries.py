@@ -109,10 +109,13 @@ def get_pipeline_status() -> dict[str, Any]:
     }
 
 
-def get_table_states(now: datetime | None = None) -> dict[str, TableState]:
-    """Every table's reach and age at `now`, by name in the order of the graph. Reads the newest partitions only."""
-    at, store, btc = now or clock.now(), open_store(settings()), settings().btc
-    return {name: _state(store, tables.contract(name), _judged_by(name, btc), at) for name in NAMES}
+def get_table_states(now: datetime | None = None, store: PartitionStore | None = None) -> dict[str, TableState]:
+    """Every table's reach and age at `now`, by name in the order of the graph. Reads the newest partitions only.
+
+    Who asks often passes its own `store`, which remembers what it has listed.
+    """
+    at, asked, btc = now or clock.now(), store or open_store(settings()), settings().btc
+    return {name: _state(asked, tables.contract(name), _judged_by(name, btc), at) for name in NAMES}
 
 
 class _Age(NamedTuple):

@@ -19,6 +19,8 @@ Impute = Literal["median_train", "none"]
 Shares = tuple[float, float, float]
 
 _TIMES = ("ts", "feature_available_at", "label_available_at")
+#: what decides whether a row is used
+_JUDGED = ("is_warm", "bin_warm", "signal_class")
 #: columns of feature tables that describe the row
 _NOT_FEATURES = ("ts", "available_at", "feature_version")
 _CLASS, _RETURN = "label_class", "return_exec"
@@ -81,7 +83,9 @@ def get_training_data(
     balanced = chosen.balance if balance is None else balance
     if balanced and not outcome.startswith(_CLASS):
         raise InvalidRequest(f"balance needs classes; {outcome} is a number. Pass balance=False or a {_CLASS}_* target")
-    eligible, counts = _eligible(rows("btc_training_data", start, end, as_of), outcome, only_signals)
+    columns = [*_TIMES, *features, outcome, *_JUDGED]
+    stored = rows("btc_training_data", start, end, as_of, columns=columns)
+    eligible, counts = _eligible(stored, outcome, only_signals)
     thinned = splitting.thin(eligible, gap).select(*_TIMES, *features, outcome)
     cut = splitting.split(thinned, validation, test)
     purged = splitting.purge(cut, chosen.embargo_hours)

@@ -1,5 +1,7 @@
 """What each btc table must look like. Columns are stated here and nowhere else."""
 
+from typing import ClassVar
+
 import polars as pl
 
 from market_assets.btc.settings import LabelSettings
@@ -31,7 +33,7 @@ PERFORMANCE_CLASSES = (*(name for name in SIGNAL_CLASSES if name != "Neutral"), 
 class _Hour(Table):
     """One hour."""
 
-    key = ("ts",)
+    key: ClassVar[tuple[str, ...]] = ("ts",)
     partitioned_by = {"day": "ts"}
     time_column = "ts"
 

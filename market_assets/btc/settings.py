@@ -1,6 +1,5 @@
 """The btc domain's choices: source, windows, thresholds. Frozen data, validated."""
 
-import functools
 import hashlib
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -355,7 +354,7 @@ class BtcSettings(BtcSection):
         """From the start of an hour to the instant its row can first be used."""
         return timedelta(hours=1, minutes=self.publication_lag_minutes)
 
-    @functools.cached_property
+    @property
     def feature_version(self) -> str:
         """12 hex digits of a SHA-256 over every setting that a stored feature or label depends on, and CODE_VERSION."""
         parts = {

@@ -297,7 +297,7 @@ class EquitiesSymbolStatus(Table):
     )
 
 
-TABLES = (
+TABLES: tuple[type[Table], ...] = (
     EquitiesSymbols,
     EquitiesSymbolOverrides,
     EquitiesDailyBars,

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from resources.sandbox import fault_hours, glassnode_metrics
 from resources.sandbox.desk import Desk, json_response
 from resources.sandbox.faults import Fault
-from resources.sandbox.glassnode_metrics import ASSET, METRICS, OBJECT, Metric
+from resources.sandbox.glassnode_metrics import ASSET, METRICS, OBJECT, VALUE, Metric
 from resources.sandbox.hours import Hours
 from resources.sandbox.keys import UNKNOWN, Budget, Plan
 
@@ -212,12 +212,11 @@ def _stamps(rows: Hours, form: str) -> list[Any]:
 
 def _points(rows: Hours, stamps: Sequence[Any]) -> list[dict[str, Any]]:
     """`{"t", "v"}` each, or `{"t", "o": {...}}` where a point has several values; NaN is written as null."""
-    columns = [column.tolist() for column in rows.values.values()]
-    if OBJECT not in rows.values:
-        return [{"t": t, "v": v} for t, v in zip(stamps, columns[0], strict=True)]
-    names = tuple(rows.values)
-    values = zip(*columns, strict=True)
-    return [{"t": t, "o": dict(zip(names, row, strict=True))} for t, row in zip(stamps, values, strict=True)]
+    columns = {name: column.tolist() for name, column in rows.values.items()}
+    if OBJECT not in columns:
+        return [{"t": t, "v": v} for t, v in zip(stamps, columns[VALUE], strict=True)]
+    values = zip(stamps, *(columns[name] for name in "chlo"), strict=True)
+    return [{"t": t, "o": {"c": c, "h": h, "l": low, "o": o}} for t, c, h, low, o in values]
 
 
 def _csv(rows: Hours, stamps: Sequence[Any]) -> str:

@@ -7,6 +7,7 @@ goes into it, the graph's. Nothing here knows Dagster.
     protocol    what a store does            errors      what it refuses
     request     what a read asks for         admission   what a write must be
     digest      equal data, equal digest     evolution   how columns may change
+    categories  what an Enum is compared with
     lake*, warehouse, locks, names           the embedded store
     postgres*                                the server store
     lazy        LazyFrames over either

@@ -111,6 +111,7 @@ class PartitionStore(Protocol):
     ) -> pl.DataFrame:
         """The rows of those partitions (None: all), sorted by the table's key.
 
+        An Enum sorts by the place of its category, and may only be compared with its categories.
         `start` and `end` (inclusive) refer to the contract's time column. Partitions that are not
         stored contribute nothing; without any row the frame is empty and typed. `as_of` reads each
         partition as it was published then.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import orjson
 import polars as pl
 
+from resources.http import redact
 from resources.http.errors import Malformed
 
 _SHOWN = 80
@@ -21,7 +22,8 @@ def parse(vendor: str, body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as broken:
-        start = body[:_SHOWN].decode("utf-8", "replace")
+        # before it is cut: half of an echoed key would not be found
+        start = redact.text(body[: 10 * _SHOWN].decode("utf-8", "replace"))[:_SHOWN]
         raise Malformed(vendor, f"not JSON ({broken}); the body starts {start!r}") from None
 
 
@@ -144,5 +146,5 @@ def _name(kind: type | tuple[type, ...]) -> str:
 
 
 def _show(value: Any) -> str:
-    shown = repr(value)
+    shown = redact.text(repr(value))
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

@@ -43,12 +43,6 @@ class Vendors:
         self._rates, self._timing = dict(rates or {}), timing
         self._made: dict[str, Client] = {}
 
-    @property
-    def names(self) -> list[str]:
-        """The vendors in use: the chain in its order, then the one that reconciles, then that of btc."""
-        equities = self.settings.equities
-        return list(dict.fromkeys((*equities.sources, equities.reconcile.source, Glassnode.name)))
-
     def source(self, name: str) -> Daily:
         """The client of a vendor of daily bars by its name."""
         found = self._client(DAILY[name])

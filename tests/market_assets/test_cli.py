@@ -94,6 +94,62 @@ def test_config_check_names_every_error_by_its_key(run: Run, home: Path) -> None
     assert said.err == ""
 
 
+def test_config_check_tells_every_finding_of_btc_under_its_key(run: Run, home: Path) -> None:
+    """Values, unknown names and rules between settings, each with its dotted key under `btc.`; the exit code is 1."""
+    (home / "config.yaml").write_text(
+        "btc:\n"
+        "  features: {bin: {n_clusters: 1, n_cluster: 9, min_train_rows: 9000}, dominance: {rpn_mid_low: 0.6}}\n"
+        "  training_data: {test_split: 0.9, validation_split: 0.1, embargo_hours: -1}\n"
+    )
+    said = run("config", "check")
+    assert (said.code, said.out.splitlines()[0], said.err) == (1, "valid: no", "")
+    for key in (
+        "features.bin.n_clusters",
+        "features.bin.n_cluster",
+        "features.bin.min_train_rows",
+        "features.dominance.rpn_mid_low",
+        "training_data.test_split",
+        "training_data.embargo_hours",
+    ):
+        assert f"\n  btc.{key}: " in said.out
+    assert "did you mean features.bin.n_clusters?" in said.out
+
+
+def test_config_check_tells_the_warnings_of_btc(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are under `btc.`, leave the exit code 0, and the key's is gone once there is one."""
+    (home / "config.yaml").write_text("btc: {features: {bin: {n_clusters: 8}}, publication_lag_minutes: 0}\n")
+    said = run("config", "check")
+    assert said.code == 0
+    assert "\n  btc.glassnode.api_key: GLASSNODE_API_KEY is not set" in said.out
+    assert "\n  btc.features.bin.n_clusters: 8 is even" in said.out
+    assert "\n  btc.publication_lag_minutes: 0 is below 10" in said.out
+    monkeypatch.setenv("GLASSNODE_API_KEY", SECRET)
+    assert "GLASSNODE_API_KEY" not in run("config", "check").out
+
+
+@pytest.mark.parametrize(
+    ("variables", "warning"),
+    [
+        ({}, "btc.database is set and store is duckdb: it is not used"),
+        (
+            {"MARKET_ASSETS_STORE": "postgres", "MARKET_ASSETS_POSTGRES_URL": "postgresql://u:p@h/d"},
+            "btc.database is set and MARKET_ASSETS_POSTGRES_URL is: it is not used",
+        ),
+        ({"MARKET_ASSETS_STORE": "postgres"}, None),
+    ],
+)
+def test_config_check_tells_whether_the_database_is_used(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], warning: str | None
+) -> None:
+    """An address in parts is used where the store is PostgreSQL and no whole address is set."""
+    for name, value in {"DB_USER": "desk", "DB_PASSWORD": SECRET, **variables}.items():
+        monkeypatch.setenv(name, value)
+    said = run("config", "check")
+    assert (said.code, SECRET in said.out) == (0, False)
+    assert (warning or "btc.glassnode.api_key") in said.out
+    assert ("not used" in said.out, "store is postgres" in said.out) == (warning is not None, False)
+
+
 @pytest.mark.parametrize("name", ["MARKET_ASSETS_VENDOR", "MARKET_ASSETS_POLYGON_API_KEY"])
 def test_config_check_warns_of_a_variable_that_means_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str
@@ -148,6 +204,9 @@ def test_no_config_command_shows_a_secret(
     monkeypatch.setenv("POLYGON_API_KEY", SECRET)
     monkeypatch.setenv("MARKET_ASSETS_API_KEY", SECRET)
     monkeypatch.setenv("MARKET_ASSETS_POSTGRES_URL", f"postgresql://user:{SECRET}@host/db")
+    monkeypatch.setenv("GLASSNODE_API_KEY", SECRET)
+    monkeypatch.setenv("DB_USER", "desk")
+    monkeypatch.setenv("DB_PASSWORD", SECRET)
     said = run(*command)
     assert said.code == 0
     assert SECRET not in said.out + said.err

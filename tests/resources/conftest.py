@@ -11,6 +11,7 @@ from tests.resources.vendor_host import Host, StillTime
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """A scripted vendor on 127.0.0.1; no key is in the environment."""
     monkeypatch.delenv("POLYGON_API_KEY", raising=False)
+    monkeypatch.delenv("GLASSNODE_API_KEY", raising=False)
     running = Host()
     yield running
     running.close()

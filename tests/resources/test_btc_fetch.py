@@ -148,13 +148,14 @@ def test_what_is_told_of_a_day(desk: Desk):
     desk.states["long", MIDNIGHT + 3 * HOUR] = None
     desk.states["short", MIDNIGHT + 3 * HOUR] = ...
     brought = desk.fetch(LIQUIDATIONS, START, YESTERDAY, TODAY)
-    own = {key: {k: v for k, v in facts.items() if k != "requests"} for key, facts in brought.metadata.items()}
+    asked = {"requests", "answers"}
+    own = {key: {k: v for k, v in facts.items() if k not in asked} for key, facts in brought.metadata.items()}
     nothing_late = {"late_rows": 0, "new_late_rows": 0}
     assert own == {
-        YESTERDAY: {"expected_rows": 24, "missing_hours": 0, "complete": True, **nothing_late},
-        TODAY: {"expected_rows": 11, "missing_hours": 1, "complete": False, **nothing_late},
+        YESTERDAY: {"expected_rows": 24, "missing_slots": 0, "complete": True, **nothing_late},
+        TODAY: {"expected_rows": 11, "missing_slots": 1, "complete": False, **nothing_late},
     }
-    long, short = brought.metadata[TODAY]["requests"]
+    long, short = brought.metadata[TODAY]["answers"]
     assert long["endpoint"] == "derivatives/futures_liquidated_volume_long_sum"
     assert long["range"] == "2026-11-19T00:00Z..2026-11-21T00:00Z"
     assert [(each["rows"], each["nulls"], each["credits"]) for each in (long, short)] == [(48, 1, 1), (47, 0, 1)]
@@ -169,9 +170,10 @@ def test_today_before_its_first_hour_is_an_empty_partition(host: Host, desk: Des
     assert host.asked == []
     assert brought.frames[TODAY].equals(PRICE.empty())
     assert brought.metadata[TODAY] == {
-        "requests": [],
+        "requests": 0,
+        "answers": [],
         "expected_rows": 0,
-        "missing_hours": 0,
+        "missing_slots": 0,
         "late_rows": 0,
         "new_late_rows": 0,
         "complete": False,
@@ -204,7 +206,7 @@ def test_a_side_that_comes_later_joins_the_other(desk: Desk):
     late = brought.frames[TODAY].filter("is_late")
     assert late.select("ts", SHORT).rows() == [(at[0], 1.25)]
     facts = brought.metadata[TODAY]
-    assert (facts["late_rows"], facts["new_late_rows"], facts["missing_hours"]) == (1, 1, 1)
+    assert (facts["late_rows"], facts["new_late_rows"], facts["missing_slots"]) == (1, 1, 1)
     facts = desk.run(LIQUIDATIONS, START + 2 * HOUR, TODAY).metadata[TODAY]
     assert (facts["late_rows"], facts["new_late_rows"]) == (1, 0)
 
@@ -234,7 +236,7 @@ def test_a_day_is_complete_when_its_last_hour_stands(desk: Desk):
         )
     }
     assert list(complete.values()) == [False, False, False, True]
-    assert desk.run(PRICE, START, YESTERDAY).metadata[YESTERDAY]["missing_hours"] == 1
+    assert desk.run(PRICE, START, YESTERDAY).metadata[YESTERDAY]["missing_slots"] == 1
 
 
 def test_values_no_series_can_have_are_quarantined(desk: Desk):
@@ -291,7 +293,7 @@ def test_a_failed_download_is_repaired_although_the_price_is_complete(desk: Desk
     assert desk.store.partitions(LIQUIDATIONS) == []
     del desk.says["long"]
     brought = desk.run(LIQUIDATIONS, START + HOUR, YESTERDAY, TODAY)
-    assert [brought.metadata[key]["missing_hours"] for key in (YESTERDAY, TODAY)] == [0, 0]
+    assert [brought.metadata[key]["missing_slots"] for key in (YESTERDAY, TODAY)] == [0, 0]
     assert desk.store.read(LIQUIDATIONS).height == 24 + 12
 
 
@@ -308,7 +310,7 @@ def test_open_high_low_close_are_asked_for_where_set(host: Host, still: StillTim
     assert known[MIDNIGHT] == (90_100.0 + n, None, 3.0, 1.0, 2.0)
     assert known[MIDNIGHT + HOUR] == tuple(n + 1 + base for base in (90_100.0, 90_000, 90_500, 89_500, 90_100))
     assert brought.quarantined[TODAY].select("reason", "open").rows() == [("bad_open", 0.0)]
-    assert brought.metadata[TODAY]["missing_hours"] == 1
+    assert brought.metadata[TODAY]["missing_slots"] == 1
     again = desk.fetch(PRICE, START + timedelta(minutes=1), TODAY)
     assert again.frames[TODAY].equals(brought.frames[TODAY])
 
@@ -345,7 +347,7 @@ def test_a_run_stores_its_days_with_what_is_told_of_them(desk: Desk):
         assert ran.success
         (event,) = ran.asset_materializations_for_node("btc_liquidations")
     facts: Mapping[str, Any] = {name: value.value for name, value in event.metadata.items()}
-    assert (facts["expected_rows"], facts["missing_hours"], facts["quarantined_rows"]) == (24, 1, 1)
-    assert [request["rows"] for request in facts["requests"]] == [24, 24]
+    assert (facts["expected_rows"], facts["missing_slots"], facts["quarantined_rows"]) == (24, 1, 1)
+    assert [request["rows"] for request in facts["answers"]] == [24, 24]
     assert desk.store.read(LIQUIDATIONS).height == 24
     assert desk.store.read(LIQUIDATIONS.quarantine())["reason"].to_list() == ["bad_long_liquidations"]

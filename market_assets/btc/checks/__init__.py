@@ -62,6 +62,10 @@ def _whole(table: type[Table], columns: Sequence[str] | None = None) -> Reader:
     return lambda context: _store(context).read(table.contract(), columns=columns)
 
 
+def _quarantined(table: type[Table]) -> Reader:
+    return lambda context: _store(context).read(table.contract().quarantine(), run_partitions(context))
+
+
 def _newest(table: type[Table]) -> Reader:
     """When the table's newest row became available."""
 
@@ -99,7 +103,7 @@ def _report(context: dg.AssetCheckExecutionContext) -> IntegrityReport:
     """Integrity of the day that ends at the newest processed hour of the run."""
     rows = _trailing(schemas.BtcProcessed, 1)(context)
     raw = rows.select("ts", "price", long_liquidations="long_filled", short_liquidations="short_filled")
-    newest: datetime = rows["ts"].max() or settings().btc.start  # type: ignore[assignment]
+    newest: datetime = rows["ts"].max() or settings().btc.start
     first = max(settings().btc.start, newest - timedelta(hours=23))
     carried = rows.filter("is_filled")["ts"]
     known = raw.with_columns(
@@ -165,8 +169,10 @@ CHECKS = [
         check(observed.price_jump),
         check(observed.candle_agrees),
         check(observed.no_revision),
+        check(observed.quarantine_empty),
         check(observed.point_in_time_variants),
         trailing=_trailing(schemas.BtcPrice, _MONTH),
+        quarantined=_quarantined(schemas.BtcPrice),
         variants=_variants,
     ),
     _checks(
@@ -179,7 +185,9 @@ CHECKS = [
         check(observed.plausible_size),
         check(observed.unit_is_btc),
         check(observed.no_revision),
+        check(observed.quarantine_empty),
         trailing=_trailing(schemas.BtcLiquidations, _MONTH),
+        quarantined=_quarantined(schemas.BtcLiquidations),
     ),
     _checks(
         schemas.BtcProcessed,

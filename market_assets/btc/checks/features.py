@@ -52,7 +52,7 @@ def outlier_share(trailing: pl.DataFrame, btc: BtcSettings) -> Judgement:
     shares = {side: _mean(trailing.tail(window), pl.col(f"is_outlier_{side}")) for side in ("long", "short")}
     judged = trailing.height >= window
     inside = all(share is None or low <= share <= high for share in shares.values())
-    return warn_unless(not judged or inside, **shares, hours=min(trailing.height, window))
+    return warn_unless(not judged or inside, "", **shares, hours=min(trailing.height, window))
 
 
 def shares_agree(frame: pl.DataFrame) -> Judgement:
@@ -170,7 +170,7 @@ def sides_balanced(trailing: pl.DataFrame, btc: BtcSettings) -> Judgement:
     }
     judged = known.len() >= btc.features.dominance.window_hours // 2
     return warn_unless(
-        not judged or all(low <= share <= high for share in shares.values()), **shares, hours=known.len()
+        not judged or all(low <= share <= high for share in shares.values()), "", **shares, hours=known.len()
     )
 
 

@@ -60,6 +60,11 @@ def no_revision(frame: pl.DataFrame) -> Judgement:
     return warn_unless(late.is_empty(), n=late.height, rows=late.drop("available_at", "is_late", "source"))
 
 
+def quarantine_empty(quarantined: pl.DataFrame) -> Judgement:
+    """Values that no price or volume can have are in quarantine; a person should look at them."""
+    return warn_unless(quarantined.is_empty(), n=quarantined.height, rows=quarantined.drop("run_id", "source"))
+
+
 def candles_ordered(frame: pl.DataFrame) -> Judgement:
     """low <= open, close <= high, where the vendor was asked for candles."""
     wrong = frame.filter(
@@ -84,7 +89,7 @@ def price_jump(trailing: pl.DataFrame) -> Judgement:
 def zero_share(trailing: pl.DataFrame) -> Judgement:
     """Over the trailing 30 days at most 30 % of the hours are exactly zero."""
     shares = _each(trailing, lambda column: (column == 0).mean())
-    return warn_unless(all((share or 0.0) <= ZERO_SHARE for share in shares.values()), **shares)
+    return warn_unless(all((share or 0.0) <= ZERO_SHARE for share in shares.values()), "", **shares)
 
 
 def plausible_size(frame: pl.DataFrame) -> Judgement:

@@ -89,7 +89,7 @@ def no_strong_edge(history: pl.DataFrame, btc: BtcSettings) -> Judgement:
     lopsided = rates.filter((pl.col("n_episodes") >= EPISODES) & ~pl.col("up_rate").is_between(low, high))
     grave = worst > EDGE_ERROR or not lopsided.is_empty()
     judge = error_unless if grave else warn_unless
-    return judge(worst <= EDGE_WARN and lopsided.is_empty(), **edges, hours=history.height, lopsided=lopsided)
+    return judge(worst <= EDGE_WARN and lopsided.is_empty(), "", **edges, hours=history.height, lopsided=lopsided)
 
 
 def _correlation(history: pl.DataFrame, first: str, second: str) -> float | None:

@@ -1,7 +1,7 @@
 """The btc domain over the simulated market: a history short enough to rebuild, and what happens hour by hour."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,9 +33,11 @@ class Bitcoin:
         known = DAY.get_partition_keys(current_time=clock.now())
         return [key for key in known if (first or known[0]) <= key <= (last or known[-1])]
 
-    def run(self, *assets: str, first: str = "", last: str = "", succeed: bool = True) -> Results:
+    def run(
+        self, *assets: str, first: str = "", last: str = "", succeed: bool = True, tags: Mapping[str, str] | None = None
+    ) -> Results:
         """One range run over days."""
-        found = self.desk.materialize(*assets, keys=self.days(first, last), succeed=succeed)
+        found = self.desk.materialize(*assets, keys=self.days(first, last), succeed=succeed, tags=tags)
         self.results |= dict.fromkeys(assets, found)
         return found
 

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from market_assets import tables
 from market_assets.btc import schemas
 from market_assets.btc.settings import BtcSettings
-from market_assets.core.contracts import Contract, Table
+from market_assets.core.contracts import Table
 from resources.stores.protocol import PartitionStore
 
 BTC = BtcSettings()
@@ -52,10 +54,12 @@ def _default(name: str, spec: Any) -> object:
     return False if spec.dtype == pl.Boolean else 0
 
 
-def keep(store: PartitionStore, contract: Contract, frame: pl.DataFrame) -> None:
-    """Store a frame, partition by partition."""
-    for partition, part in contract.split(frame).items():
-        store.write(contract, partition, part)
+def write(store: PartitionStore, **frames: pl.DataFrame) -> None:
+    """Store frames by table name without `btc_`, partition by partition."""
+    for name, frame in frames.items():
+        contract = tables.contract(f"btc_{name}")
+        for partition, part in contract.split(frame).items():
+            store.write(contract, partition, part)
 
 
 def labels(ts: Sequence[datetime], horizon: int, returns: Sequence[float | None], **columns: Any) -> pl.DataFrame:
@@ -86,3 +90,45 @@ def signals(ts: Sequence[datetime], classes: Sequence[str | None], **columns: An
         for n in (1, 2, 3)
     }
     return table(schemas.BtcSignals, ts, signal_class=list(classes), signal_sign=sides, **levels, **columns)
+
+
+def features(ts: Sequence[datetime], **levels: Any) -> dict[str, pl.DataFrame]:
+    """The five feature tables at `ts`; values tell the hour."""
+    n = len(ts)
+    return {
+        "processed": table(schemas.BtcProcessed, ts, price=[100.0 + k for k in range(n)]),
+        "rpn": table(schemas.BtcRpn, ts, risk_priority_number=[k / n for k in range(n)], n_obs=300, st_long_x=1.0),
+        "bins": table(schemas.BtcBins, ts, bin_index=[k % 9 for k in range(n)]),
+        "dominance": table(schemas.BtcDominance, ts, dominance=0, dominance_class="Congestion", st_run=3),
+        "signals": table(schemas.BtcSignals, ts, **{"signal_l1": 0, "signal_l2": 0, "signal_l3": 0, **levels}),
+    }
+
+
+def outcomes(n: int, seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Signals and labels over n hours."""
+    draw = np.random.default_rng(seed)
+    ts = hours(n)
+    classes = [str(name) for name in draw.choice(schemas.SIGNAL_CLASSES, n)]
+    known = [labels(ts, horizon, draw.normal(0, 0.01, n).tolist()) for horizon in BTC.labels.horizons]
+    return signals(ts, classes), pl.concat(known)
+
+
+def training_rows(n: int, seed: int = 7, **columns: Any) -> pl.DataFrame:
+    """Warm training rows of n hours; every third hour is neutral."""
+    draw = np.random.default_rng(seed)
+    ts = hours(n)
+    returns = draw.normal(0, 0.01, n)
+    values = {
+        "available_at": [time + 25 * HOUR + BTC.delay for time in ts],
+        "label_available_at": [time + 25 * HOUR + BTC.delay for time in ts],
+        "feature_available_at": [time + BTC.delay for time in ts],
+        "signal_class": ["Neutral" if k % 3 == 0 else "Buy" for k in range(n)],
+        "kalman_diff": [None if k % 7 == 0 else float(draw.normal()) for k in range(n)],
+        "bin_index": [None if k % 11 == 0 else int(draw.integers(9)) for k in range(n)],
+        "corr_case": [None if k % 13 == 0 else "LUSUL" for k in range(n)],
+        "return_exec_24": returns.tolist(),
+        "label_class_24": [int(np.sign(value)) for value in returns],
+        "n_obs": 300,
+        "dominance": 1,
+    }
+    return table(schemas.BtcTrainingData, ts, **(values | columns))

@@ -81,7 +81,7 @@ def test_an_event_tells_what_was_asked_and_found(bitcoin: Bitcoin) -> None:
     whole, today = events["2021-03-09"], events["2021-03-10"]
     assert (whole["dagster/row_count"], whole["expected_rows"], whole["complete"]) == (24, 24, True)
     assert (today["dagster/row_count"], today["expected_rows"], today["complete"]) == (12, 12, False)
-    assert [request["endpoint"].rsplit("_", 2)[1] for request in whole["requests"]] == ["long", "short"]
+    assert [request["endpoint"].rsplit("_", 2)[1] for request in whole["answers"]] == ["long", "short"]
 
 
 def test_the_outcome_of_an_hour_is_stored_when_it_is_known(bitcoin: Bitcoin) -> None:

@@ -1,11 +1,12 @@
 """One declaration: gate, catalogue, empty frame, DDL."""
 
-from datetime import date
+import math
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
-from market_assets.core.contracts import ContractViolation, Table, column
+from market_assets.core.contracts import UTC_MICROS, ContractViolation, Table, column
 from market_assets.core.errors import UnknownName
 from market_assets.tables import TABLES, contract
 
@@ -97,6 +98,68 @@ def test_an_unknown_table_names_the_near_ones() -> None:
     """A typing error costs one look."""
     with pytest.raises(UnknownName, match="equities_daily_bars"):
         contract("equity_daily_bar")
+
+
+class SampleModels(Table):
+    """One fit of one week. For these tests."""
+
+    key = ("ts", "status")
+    partitioned_by = {"week": "ts", "status": "status"}
+    time_column = "ts"
+
+    ts = column(UTC_MICROS, "Instant of the fit")
+    status = column(pl.Enum(["ok", "failed"]), "Outcome")
+    horizon_h = column(pl.Int16, "Hours", ge=1)
+    edges = column(pl.List(pl.Float64), "Edges", nullable=True)
+
+
+def models(**changes: list[object]) -> pl.DataFrame:
+    rows: dict[str, list[object]] = {
+        "ts": [datetime(2024, 6, 9, 23, tzinfo=UTC), datetime(2024, 6, 3, tzinfo=UTC)],
+        "status": ["ok", "failed"],
+        "horizon_h": [1, 2],
+        "edges": [[0.5, None], []],
+    }
+    return pl.DataFrame(rows | changes, schema=SampleModels.contract().schema)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"edges": [[0.5, math.nan], None]}, "edges: finite"),
+        ({"edges": [None, [-math.inf]]}, "edges: finite"),
+        ({"horizon_h": [1, 0]}, "greater_than_or_equal"),
+        ({"status": ["ok", None]}, "nullable"),
+    ],
+)
+def test_lists_narrow_integers_and_categories_have_rules_too(changes: dict[str, list[object]], named: str) -> None:
+    """No item of a list is infinite or no number; an unknown item, an empty list and no list pass."""
+    assert SampleModels.contract().validate(models()).height == 2
+    assert SampleModels.contract().validate(models(edges=[None, None])).height == 2
+    with pytest.raises(ContractViolation, match=named):
+        SampleModels.contract().validate(models(**changes))
+
+
+def test_other_categories_are_another_type() -> None:
+    """Nothing is converted: neither text nor an Enum with a category more passes."""
+    for dtype in (pl.String(), pl.Enum(["ok", "failed", "new"]), pl.Enum(["failed", "ok"])):
+        with pytest.raises(ContractViolation, match=r"status.*instead of Enum"):
+            SampleModels.contract().validate(models().cast({"status": dtype}))
+
+
+def test_a_week_is_named_by_its_monday_and_a_category_by_its_text() -> None:
+    """2024-06-03 is a Monday, and 2024-06-09 the Sunday after it."""
+    assert set(SampleModels.contract().split(models())) == {"ok|2024-06-03", "failed|2024-06-03"}
+
+
+def test_ddl_of_categories_lists_and_narrow_integers() -> None:
+    """Categories are text, so that one more needs no migration."""
+    assert SampleModels.contract().postgres_columns() == {
+        "ts": "timestamptz",
+        "status": "text",
+        "horizon_h": "smallint",
+        "edges": "double precision[]",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))

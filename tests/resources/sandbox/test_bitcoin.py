@@ -197,3 +197,10 @@ def test_a_running_hour_without_an_open_is_left_out():
     at = datetime(1970, 1, 1, 1, 30, tzinfo=UTC)
     assert hours.begun_prices(recorded, at).start.tolist() == [0]
     assert hours.begun_prices(recorded, at + timedelta(minutes=30)).start.tolist() == [0, HOUR]
+
+
+def test_nothing_is_known_before_the_path_begins(market: SyntheticBackend):
+    """At the end of 2016 there is no hour; a second into 2017 there is the running one."""
+    new_year = datetime(2017, 1, 1, tzinfo=UTC)
+    for at, n in [(new_year - timedelta(seconds=1), 0), (new_year + timedelta(seconds=1), 1)]:
+        assert (len(market.btc_price(at)), len(market.btc_liquidations(at))) == (n, n)

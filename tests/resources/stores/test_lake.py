@@ -7,6 +7,7 @@ import pytest
 
 from market_assets.core import clock
 from market_assets.core.settings import RetentionSettings
+from resources.stores import lake_files
 from resources.stores.errors import CorruptPartition, IncompleteWrite
 from resources.stores.lake import LakeStore
 from resources.stores.locks import held
@@ -110,8 +111,6 @@ def test_memory_is_bounded():
 
 def test_a_large_file_is_read_by_column(store, monkeypatch):
     """Beyond the limit only the asked columns are decoded, and nothing is kept."""
-    from resources.stores import lake_files
-
     monkeypatch.setattr(lake_files, "LARGE_FILE_BYTES", 1)
     store.write(TICKS, KEY, ticks(9))
     seen = []
@@ -122,6 +121,15 @@ def test_a_large_file_is_read_by_column(store, monkeypatch):
     assert set(seen[0]) == {"venue", "ts", "price", "note"}
     store.read(TICKS, columns=["note"])
     assert len(seen) == 2
+
+
+def test_large_and_small_files_are_read_together(store, monkeypatch):
+    """By column the one and whole the other: the answer has the asked columns of both."""
+    small = store.write(TICKS, KEY, ticks(1)).manifest.bytes
+    large = store.write(TICKS, "2026-03-02|XB", ticks(500, venue="XB")).manifest.bytes
+    monkeypatch.setattr(lake_files, "LARGE_FILE_BYTES", (small + large) // 2)
+    found = store.read(TICKS, columns=["price"], where=pl.col("count") < 2)
+    assert found["price"].to_list() == [100.0, 100.0, 101.0]
 
 
 def test_a_failed_replacement_leaves_the_old_partition(store, home, monkeypatch):

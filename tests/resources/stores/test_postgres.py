@@ -130,7 +130,7 @@ def test_settings_choose_the_store(home, monkeypatch):
     """store=postgres without an address names the variable."""
     assert open_store(load()).describe().kind == "duckdb"
     monkeypatch.setenv("MARKET_ASSETS_STORE", "postgres")
-    with pytest.raises(MarketAssetsError, match="MARKET_ASSETS_POSTGRES_URL is not set"):
+    with pytest.raises(MarketAssetsError, match="MARKET_ASSETS_POSTGRES_URL"):
         open_store(load())
     monkeypatch.setenv("MARKET_ASSETS_POSTGRES_URL", "postgresql://127.0.0.1:1/db")
     assert open_store(load()).describe().kind == "postgres"

@@ -477,7 +477,7 @@ def test_the_registry_knows_it(host: Host, still: StillTime):
     vendors = Vendors(settings, rates={"glassnode": RateBudget(per_minute=1)}, timing=still.timing)
     assert vendors.glassnode is vendors.glassnode
     assert [use.limit for use in vendors.glassnode.http.budget.use()] == [1]
-    assert vendors.names[-1] == "glassnode"
+    assert settings.vendor_names[-1] == "glassnode"
     assert vendors.source("polygon") is vendors.polygon
     with pytest.raises(KeyError):
         vendors.source("glassnode")

@@ -4,6 +4,7 @@ import math
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as run
 from hypothesis import strategies as st
 
 from market_assets.btc.settings import RpnSettings
@@ -82,6 +83,7 @@ def test_nothing_is_known_before_the_first_observation():
 
 
 @given(observed, st.integers(0, 60), st.sampled_from([None, 0.5]))
+@run(deadline=None)
 def test_the_filter_continues_from_its_state(values, cut, prior):
     """Cut anywhere, also before the first observation: the second part has the bits of the full pass."""
     full = levels(values, prior)
@@ -92,6 +94,7 @@ def test_the_filter_continues_from_its_state(values, cut, prior):
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=80))
+@run(deadline=None)
 def test_a_share_stays_a_share(values):
     """Neither level nor mean leaves [0, 1], by no last digit: the contract of the table would refuse it."""
     assert levels(values, prior=0.5)["x"].is_between(0.0, 1.0).all()
@@ -120,6 +123,7 @@ def test_exponential_mean_skips_the_unknown():
 
 
 @given(observed, st.integers(0, 60))
+@run(deadline=None)
 def test_exponential_mean_continues_from_its_last(values, cut):
     """Cut anywhere: the second part has the bits of the full pass."""
     full = kalman.exponential_mean(values, 16, None).to_list()

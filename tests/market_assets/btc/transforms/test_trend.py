@@ -140,6 +140,7 @@ def test_least_weight_is_a_setting():
     values = unknown(noise(600), 559)
     assert trend.fir(values, TAPS, 0.95)[560] is None
     assert trend.fir(values, TAPS, 0.5)[560] is not None
+    assert trend.fir(values, TAPS, 0.5)[559] is None  # weight 0.87, but the hour itself is unknown
 
 
 def test_kernel_is_built_once_and_cannot_be_changed():
