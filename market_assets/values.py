@@ -129,7 +129,7 @@ def _asked(name: str, partition: str | Sequence[str] | None, adjust: Adjustment 
         raise InvalidRequest(f"adjust is one of {', '.join(get_args(Adjustment))}; was {mode!r}")
     if mode != "none" and name != _ADJUSTED_TABLE:
         raise InvalidRequest(f"adjust works on {_ADJUSTED_TABLE}; {name} is stored as it is, leave adjust out")
-    store = _store()
+    store = store_in_force()
     wanted = [partition] if isinstance(partition, str) else partition
     partitions = None if wanted is None else list(wanted)
     if partitions is not None:
@@ -160,7 +160,7 @@ def _explain_nothing(asked: _Asked) -> None:
 def _partition_hint(contract: "Contract") -> str:
     if not contract.partitioned_by:
         return ""
-    shown = {"symbol": "AAPL", "year": "2025", "month": "2025-10", "day": "2025-10-06"}
+    shown = {"symbol": "AAPL", "year": "2025", "month": "2025-10", "week": "2025-10-06", "day": "2025-10-06"}
     return " --partition '" + "|".join(shown.get(name, f"<{name}>") for name in contract.dimensions) + "'"
 
 
@@ -188,7 +188,7 @@ def _adjusted(asked: _Asked, bars: pl.DataFrame, as_of: Moment | None) -> pl.Dat
 _opened: "tuple[Settings, PartitionStore] | None" = None
 
 
-def _store() -> "PartitionStore":
+def store_in_force() -> "PartitionStore":
     """The store of the settings in force; opened anew when they change."""
     global _opened  # noqa: PLW0603 - one store per process keeps what it has decoded
     from market_assets.settings import settings

@@ -21,13 +21,14 @@ def line(
 ) -> go.Scatter:
     """A line over `column` of rows on the complete grid; `number` is its hover text, which may name `customdata`."""
     lone = _lone(shown[column])
+    dots = {"color": look["color"], "size": [_DOT if alone else 0 for alone in lone], "line": {"width": 0}}
     return go.Scatter(
         x=shown["ts"].to_list(),
         y=shown[column].to_list(),
         customdata=notes,
         mode="lines+markers" if lone.any() else "lines",
         line=look,
-        marker={"color": look["color"], "size": [_DOT if alone else 0 for alone in lone]} if lone.any() else None,
+        marker=dots if lone.any() else None,
         connectgaps=False,
         hovertemplate=f"{number}<extra>{name}</extra>",
         name=name,

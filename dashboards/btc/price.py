@@ -28,6 +28,7 @@ def price_color(rows: pl.DataFrame, style: Style) -> go.Figure:
     marked = shown.filter(pl.col("bin_index").is_not_null(), pl.col("price").is_not_null())
     figure = go.Figure([price_line(shown), _bins(marked, style)])
     style.dress(figure)
+    figure.update_layout(showlegend=False)  # on a phone it has no room beside the ramp, and the line needs no name
     _ramp_legend(figure, style)
     figure.update_yaxes(tickformat=",~f")
     return style.time_axes(figure, shown["ts"])

@@ -87,7 +87,7 @@ def _register(app: Dash, services: Services) -> None:
     @app.callback(Output("btc-health", "children"), Input("btc-status-tick", "n_intervals"))
     @in_thread
     def show_health(_tick: Any) -> Any:
-        states = readers.get_table_states()
+        states = readers.get_table_states(store=services.data.store)
         found = Counter(state["status"] for state in states.values())
         counts = ", ".join(f"{found[name]} {name}" for name in STATE_TONES if found[name])
         return widgets.pill(f"tables: {counts}", STATE_TONES[worst_state(states)])

@@ -77,7 +77,7 @@ def register(app: Dash, services: Services) -> None:
     )
     @in_thread
     def show_state(_tick: Any) -> Any:
-        states = readers.get_table_states()
+        states = readers.get_table_states(store=services.data.store)
         return _freshness(states), _tables(states)
 
 
@@ -86,9 +86,10 @@ def cards(rows: pl.DataFrame, window: Window) -> list[Component]:
     price, rpn = rows["price"].drop_nulls(), rows["risk_priority_number"].drop_nulls()
     change = f"{100 * (price[-1] / price[0] - 1):+.2f} % over the range" if price.len() else None
     extreme = rows["is_rpn_extreme"]
+    asked = "1 hour" if window.hours == 1 else f"{window.hours:,} hours"
     return [
-        widgets.card("Points", wording.count(rows.height), f"of {window.hours:,} hour{'s' * (window.hours > 1)}"),
-        widgets.card("Span", length(window), f"to {rows['ts'][-1]:%Y-%m-%d %H:%M} UTC"),
+        widgets.card("Points", wording.count(rows.height), f"of {asked}"),
+        widgets.card("Span", length(window), f"to {rows['ts'][-1]:%m-%d %H:%M} UTC"),
         widgets.card("Price", f"{price[-1]:,.0f} USD" if price.len() else wording.NO_DATA, change),
         widgets.card(
             "Mean RPN",

@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from dashboards.btc.hours import HOUR
 from dashboards.btc.style import Style
 from dashboards.btc.window import SPANS, Window
+from dashboards.figures import empty_figure
 from dashboards.pages import widgets
 from dashboards.services import Services
 from dashboards.theme import theme as look
@@ -134,6 +135,7 @@ def graph(name: str, height: int) -> Component:
     """A place for a plot of that many pixels."""
     return dcc.Graph(
         id=name,
+        figure=empty_figure(look(None)),
         config={"displaylogo": False, "modeBarButtons": [["autoScale2d", "toImage"]], "doubleClick": "autosize"},
         style={"height": f"{height}px"},
         responsive=True,

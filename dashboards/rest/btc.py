@@ -158,7 +158,7 @@ def stats(request: Request, app: ServicesOf, as_of: AsOf) -> Response:
     """Per table: first and last hour, rows, age of the newest in hours, and whether that is ok, late or stale."""
 
     def build() -> dict[str, Any]:
-        found: dict[str, Any] = {**readers.get_table_states(as_of)}
+        found: dict[str, Any] = {**readers.get_table_states(as_of, app.data.store)}
         return found | ({"as_of": as_of} if as_of else {})
 
     return _cached(request, app, _ALL_TABLES, build)

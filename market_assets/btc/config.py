@@ -261,7 +261,12 @@ class _Reading:
                 values[name] = value
             elif value is not None or described.default is not None:
                 sections[name] = self.section(inner, value, f"{prefix}{name}")
-        return self._values(kind, values, prefix).model_copy(update=sections)
+        whole = self._values(kind, values, prefix).model_copy(update=sections)
+        told = {finding.key for finding in self.found}
+        for keys, said in whole.contradictions().items() if sections else ():
+            if not told.intersection(f"{prefix}{key}" for key in keys):
+                self.found.append(Finding(f"{prefix}{keys[0]}", said))
+        return whole
 
     def _values(self, kind: type[BtcSection], values: dict[str, Any], prefix: str) -> BtcSection:
         """The section of these values alone: each checked by itself, then what they must be together."""

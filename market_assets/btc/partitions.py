@@ -3,6 +3,7 @@
 import math
 
 from market_assets.btc.settings import BtcSettings, RpnSettings
+from market_assets.btc.transforms import bins, dominance, processed, rpn, signals
 from market_assets.core import partitions
 from market_assets.settings import settings
 
@@ -20,9 +21,7 @@ def taps(found: RpnSettings) -> int:
     """Hours that the trend filter spans."""
     if found == RpnSettings():
         return _DEFAULT_TAPS
-    from market_assets.btc.transforms import trend
-
-    return int(trend.kernel(found.wavelet, found.level, found.fir_cutoff).size)
+    return rpn.taps(found)
 
 
 def days_before(rows: int) -> int:
@@ -34,20 +33,16 @@ class LookBack:
     """Days (weeks for `bin_models`) before its own partition that an asset reads, by input. Never typed in twice."""
 
     def __init__(self, found: BtcSettings) -> None:
-        features, quality = found.features, found.data_quality
-        betas = (*found.features.signals.beta_windows_extra, features.signals.beta_window)
-        signals = features.signals
-        events = signals.dedupe_rows + signals.reverse_window + max(signals.beta_windows_extra[0], 3) + 1
         self.price = days_before(INTEGRITY_HOURS)
-        self.liquidations = days_before(found.preprocess.outlier_window_hours - 1 + quality.interpolation_limit)
-        self.processed = days_before(taps(features.rpn) - 1)
-        self.own_rpn = days_before(2 * (features.rpn.z_window - 1))
-        self.training_weeks = math.ceil(features.bin.train_hours / _WEEK_HOURS)
-        self.models = days_before(features.bin.max_model_age_hours)
-        self.own_bins = days_before(max(features.bin.momentum_window_hours, features.rpn.extreme_window_hours - 1))
-        self.thresholds = days_before(features.dominance.window_hours - 1)
+        self.liquidations = days_before(processed.look_back(found))
+        self.processed = days_before(taps(found.features.rpn) - 1)
+        self.own_rpn = days_before(rpn.own_look_back(found))
+        self.training_weeks = math.ceil(found.features.bin.train_hours / _WEEK_HOURS)
+        self.models = days_before(found.features.bin.max_model_age_hours)
+        self.own_bins = days_before(bins.look_back(found))
+        self.thresholds = days_before(dominance.look_back(found))
         self.own_dominance = days_before(1)
-        self.signals = days_before(max(*betas, events) - 1)
+        self.signals = days_before(signals.look_back(found))
         self.label_days = days_before(max(found.labels.horizons) + found.labels.entry_delay_hours)
         self.performance = days_before(max(found.performance.windows_hours)) - 1
 

@@ -1,13 +1,15 @@
 """Readers that answer with numbers about tables: statistics, a summary, and how old each table is. See `readers`."""
 
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypedDict
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypedDict
 
 import polars as pl
 
 from market_assets import tables
+from market_assets.btc.ages import table_age
 from market_assets.btc.readers_frames import get_performance_metrics
-from market_assets.btc.reading import NAMES, rows, served, table_name
+from market_assets.btc.reading import NAMES, Moment, instant, rows, served, table_name
 from market_assets.btc.settings import BtcSettings
 from market_assets.core import clock
 from market_assets.core.contracts import Contract
@@ -18,9 +20,6 @@ from resources.stores.protocol import Manifest, PartitionStore
 
 #: window of the summary's performance
 SUMMARY_HOURS = 720
-_HOUR, _DAY_HOURS = timedelta(hours=1), 24.0
-#: what the newest row of a table is judged by, besides its age: outcomes of the longest horizon, usable models
-_LABEL_HOURS, _MODEL_LATE_DAYS, _MODEL_STALE_DAYS = 36.0, 8.0, 28.0
 
 
 class TableStats(TypedDict):
@@ -98,7 +97,7 @@ def _performance() -> list[dict[str, Any]]:
 def get_pipeline_status() -> dict[str, Any]:
     """timestamp; tables: name -> latest_timestamp, record_count, status; data_summary: as `get_data_summary`."""
     now = clock.now()
-    states = get_table_states(now)
+    states = get_table_states()
     return {
         "timestamp": now,
         "tables": {
@@ -109,61 +108,39 @@ def get_pipeline_status() -> dict[str, Any]:
     }
 
 
-def get_table_states(now: datetime | None = None, store: PartitionStore | None = None) -> dict[str, TableState]:
-    """Every table's reach and age at `now`, by name in the order of the graph. Reads the newest partitions only.
+def get_table_states(as_of: Moment | None = None, store: PartitionStore | None = None) -> dict[str, TableState]:
+    """Every table's reach and age now, or as known at `as_of`, by name in the order of the graph.
 
-    Who asks often passes its own `store`, which remembers what it has listed.
+    Reads the newest partitions only. Who asks often passes its own `store`, which remembers what it has listed.
     """
-    at, asked, btc = now or clock.now(), store or open_store(settings()), settings().btc
-    return {name: _state(asked, tables.contract(name), _judged_by(name, btc), at) for name in NAMES}
+    known = None if as_of is None else instant(as_of, "as_of")
+    asked, btc = store or open_store(settings()), settings().btc
+    return {name: _state(asked, tables.contract(name), btc, known) for name in NAMES}
 
 
-class _Age(NamedTuple):
-    """Which rows an age is measured from, on which clock, and when it is late or stale (hours)."""
-
-    of: pl.Expr
-    since: str
-    late: float
-    stale: float | None
-
-
-def _judged_by(table: str, btc: BtcSettings) -> _Age:
-    late, stale, every = btc.processing.max_age_hours, btc.processing.stale_hours, pl.lit(value=True)
-    if table == "btc_labels":
-        return _Age(pl.col("horizon_h") == max(btc.labels.horizons), "ts", _LABEL_HOURS, None)
-    if table == "btc_bin_models":
-        usable = pl.col("status").cast(pl.String) == "ok"
-        return _Age(usable, "available_at", _DAY_HOURS * _MODEL_LATE_DAYS, _DAY_HOURS * _MODEL_STALE_DAYS)
-    if table == "btc_signal_performance":
-        return _Age(every, "available_at", _DAY_HOURS + late, _DAY_HOURS + stale)
-    return _Age(every, "available_at", late, stale)
-
-
-def _state(store: PartitionStore, contract: Contract, rule: _Age, now: datetime) -> TableState:
+def _state(store: PartitionStore, contract: Contract, btc: BtcSettings, as_of: datetime | None) -> TableState:
     filled = [part for part in store.manifests(contract) if part.rows]
-    since = _newest(store, contract, rule, filled)
-    age = None if since is None else (now - since) / _HOUR
+    if as_of is not None:
+        filled = _known(store, contract, filled, as_of)
+    age = table_age(store, contract, btc, as_of or clock.now())
     return TableState(
         earliest=min((part.min_time for part in filled if part.min_time), default=None),
         latest=max((part.max_time for part in filled if part.max_time), default=None),
         count=sum(part.rows for part in filled),
-        age_hours=age,
-        status=_status(age, rule),
+        age_hours=age.hours,
+        status=age.status,
     )
 
 
-def _newest(store: PartitionStore, contract: Contract, rule: _Age, filled: list[Manifest]) -> datetime | None:
-    for part in sorted(filled, key=lambda part: part.partition, reverse=True):
-        found = store.read(contract, [part.partition], columns=[rule.since], where=rule.of)
-        if found.height:
-            newest: datetime = found[rule.since].max()  # type: ignore[assignment]
-            return newest
-    return None
-
-
-def _status(age: float | None, rule: _Age) -> str:
-    if age is None:
-        return "empty"
-    if rule.stale is not None and age > rule.stale:
-        return "stale"
-    return "late" if age > rule.late else "ok"
+def _known(store: PartitionStore, contract: Contract, filled: list[Manifest], as_of: datetime) -> list[Manifest]:
+    """What of the partitions was available at `as_of`: a later hour is never known before an earlier one."""
+    begun = [part for part in filled if part.min_time and part.min_time <= as_of]
+    newest_first = sorted(begun, key=lambda part: part.partition, reverse=True)
+    known: list[Manifest] = []
+    for place, part in enumerate(newest_first):
+        ts = store.read(contract, [part.partition], columns=["ts"], where=pl.col("available_at") <= as_of)["ts"]
+        if ts.len() == part.rows:
+            return [*known, *newest_first[place:]]
+        if ts.len():
+            known.append(replace(part, rows=ts.len(), min_time=ts[0], max_time=ts[-1]))
+    return known

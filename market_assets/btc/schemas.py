@@ -10,6 +10,7 @@ from market_assets.settings import InvalidSettings, settings
 
 SOURCES = ("glassnode", "glassnode-sandbox")
 
+
 def _horizons() -> tuple[int, ...]:
     """Hours ahead of the labels. With invalid settings the default: `config check` must load to tell what is wrong."""
     try:

@@ -68,6 +68,14 @@ class BtcSection(Section):
         return self
 
 
+def _holds(name: str, rows: int, window: str, hours: int) -> dict[tuple[str, ...], str]:
+    return {} if rows <= hours else {(name, window): f"{name} ({rows}) must not exceed {window} ({hours})"}
+
+
+def _once(name: str, hours: tuple[int, ...]) -> dict[tuple[str, ...], str]:
+    return {} if len(set(hours)) == len(hours) else {(name,): f"{name} must differ from each other; were {hours}"}
+
+
 class EndpointSettings(BtcSection):
     """Paths below the metrics root of the vendor."""
 
@@ -158,6 +166,10 @@ class RpnSettings(BtcSection):
     z_clip: float = Field(20.0, gt=0)
     extreme_window_hours: Count = 720
 
+    def contradictions(self) -> dict[tuple[str, ...], str]:
+        """Whether a z-score's window can hold the values it needs."""
+        return _holds("z_min", self.z_min, "z_window", self.z_window)
+
     @field_validator("wavelet")
     @classmethod
     def _known(cls, value: str) -> str:
@@ -181,10 +193,7 @@ class BinSettings(BtcSection):
 
     def contradictions(self) -> dict[tuple[str, ...], str]:
         """Whether a training window can hold the rows it needs."""
-        if self.min_train_rows <= self.train_hours:
-            return {}
-        rows, hours = self.min_train_rows, self.train_hours
-        return {("min_train_rows", "train_hours"): f"min_train_rows ({rows}) must not exceed train_hours ({hours})"}
+        return _holds("min_train_rows", self.min_train_rows, "train_hours", self.train_hours)
 
 
 Quantiles = tuple[float, float]
@@ -203,7 +212,7 @@ class DominanceSettings(BtcSection):
     classification_enabled: bool = True
 
     def contradictions(self) -> dict[tuple[str, ...], str]:
-        """Whether the quantiles increase inside (0, 1), and whether the middle is a range."""
+        """Whether the window can hold its hours, the quantiles increase inside (0, 1), and the middle is a range."""
         said: dict[tuple[str, ...], str] = {}
         (low, high), (inner_low, inner_high) = self.outer_quantiles, self.inner_quantiles
         for name, (below, above) in (("outer_quantiles", (low, high)), ("inner_quantiles", (inner_low, inner_high))):
@@ -218,7 +227,7 @@ class DominanceSettings(BtcSection):
             said["rpn_mid_low", "rpn_mid_high"] = (
                 f"rpn_mid_low ({self.rpn_mid_low}) must not exceed rpn_mid_high ({self.rpn_mid_high})"
             )
-        return said
+        return said | _holds("min_hours", self.min_hours, "window_hours", self.window_hours)
 
 
 class SignalSettings(BtcSection):
@@ -240,10 +249,6 @@ class FeatureSettings(BtcSection):
     bin: BinSettings = BinSettings()
     dominance: DominanceSettings = DominanceSettings()
     signals: SignalSettings = SignalSettings()
-
-
-def _once(name: str, hours: tuple[int, ...]) -> dict[tuple[str, ...], str]:
-    return {} if len(set(hours)) == len(hours) else {(name,): f"{name} must differ from each other; were {hours}"}
 
 
 class LabelSettings(BtcSection):
@@ -344,6 +349,11 @@ class BtcSettings(BtcSection):
     api: BtcApiSettings = BtcApiSettings()
     dashboard: DashboardSettings = DashboardSettings()
 
+    def contradictions(self) -> dict[tuple[str, ...], str]:
+        """Whether the outlier window can hold the values it needs."""
+        points, hours = self.data_quality.min_data_points, self.preprocess.outlier_window_hours
+        return _holds("data_quality.min_data_points", points, "preprocess.outlier_window_hours", hours)
+
     @property
     def start(self) -> datetime:
         """First hour of the history."""
@@ -360,6 +370,7 @@ class BtcSettings(BtcSection):
         parts = {
             "code": CODE_VERSION,
             "history_start": self.history_start.isoformat(),
+            "publication_lag_minutes": self.publication_lag_minutes,
             **{
                 name: getattr(self, name).model_dump(mode="json")
                 for name in ("data_quality", "preprocess", "features", "labels")

@@ -72,9 +72,9 @@ def markdown(frame: pl.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def check(judge: Callable[..., Judgement], name: str | None = None, *, blocking: bool = False) -> Check:
-    """A check named after its judgement, where not told otherwise, and described by the first line of its docstring."""
-    return Check(name or judge.__name__, (judge.__doc__ or "").strip().split("\n")[0], judge, blocking)
+def check(judge: Callable[..., Judgement], *, blocking: bool = False) -> Check:
+    """A check named after its judgement and described by the first line of its docstring."""
+    return Check(judge.__name__, (judge.__doc__ or "").strip().split("\n")[0], judge, blocking)
 
 
 def contract_holds(contract: Contract) -> Check:

@@ -124,6 +124,8 @@ def column_schema(contract: Contract) -> dg.TableSchema:
 
 
 def _type_name(dtype: object) -> str:
+    if isinstance(dtype, pl.Enum):
+        return f"one of {', '.join(dtype.categories)}"
     return "Timestamp(UTC)" if dtype == UTC_MICROS else str(dtype)
 
 

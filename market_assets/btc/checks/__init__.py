@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from market_assets.btc import schemas
+from market_assets.btc.ages import table_age
 from market_assets.btc.checks import features, freshness, immutable, observed, outcomes
 from market_assets.btc.transforms.integrity import IntegrityReport, verify_data_integrity
 from market_assets.core import clock
@@ -66,21 +67,6 @@ def _quarantined(table: type[Table]) -> Reader:
     return lambda context: _store(context).read(table.contract().quarantine(), run_partitions(context))
 
 
-def _newest(table: type[Table]) -> Reader:
-    """When the table's newest row became available."""
-
-    def read(context: dg.AssetCheckExecutionContext) -> datetime | None:
-        store, contract = _store(context), table.contract()
-        for key in reversed(store.partitions(contract)):
-            found = store.read(contract, [key], columns=["available_at"])
-            if found.height:
-                newest: datetime | None = found["available_at"].max()  # type: ignore[assignment]
-                return newest
-        return None
-
-    return read
-
-
 def _before(table: type[Table]) -> Reader:
     """The rows that this run replaced, as they were."""
 
@@ -135,13 +121,13 @@ def _variant(metadata: Any) -> str | None:
     return str(metadata) if metadata else None
 
 
-def _checks(table: type[Table], *own: Check, fresh: Check | None = None, **reads: Reader) -> dg.AssetChecksDefinition:
+def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
     """The checks of a table: its contract, its own, freshness; and what they read."""
     every: dict[str, Reader] = {
         "frame": lambda context: _store(context).read(table.contract(), run_partitions(context)),
         "history": _whole(table),
         "before": _before(table),
-        "newest": _newest(table),
+        "age": lambda context: table_age(_store(context), table.contract(), settings().btc, clock.now()),
         "now": lambda _: clock.now(),
         "btc": lambda _: settings().btc,
         "contract": lambda _: table.contract(),
@@ -150,7 +136,7 @@ def _checks(table: type[Table], *own: Check, fresh: Check | None = None, **reads
     }
     return asset_checks(
         table,
-        [contract_holds(table.contract()), *own, fresh or check(freshness.freshness)],
+        [contract_holds(table.contract()), *own, check(freshness.freshness)],
         reads=every | reads,
         required_resource_keys={"store", "vendors"} if "variants" in reads else {"store"},
     )
@@ -212,7 +198,6 @@ CHECKS = [
         _IMMUTABLE,
         check(features.models_fitted),
         check(features.centers_steady),
-        fresh=check(freshness.models_fresh, "freshness"),
     ),
     _checks(
         schemas.BtcBins,
@@ -240,8 +225,6 @@ CHECKS = [
         schemas.BtcLabels,
         check(outcomes.matured, blocking=True),
         check(outcomes.returns_plausible),
-        fresh=check(freshness.labels_fresh, "freshness"),
-        newest=_trailing(schemas.BtcLabels, 3),
     ),
     _checks(
         schemas.BtcTrainingData,
@@ -253,6 +236,5 @@ CHECKS = [
         schemas.BtcSignalPerformance,
         check(outcomes.matured, blocking=True),
         check(outcomes.performance_sound, blocking=True),
-        fresh=check(freshness.performance_fresh, "freshness"),
     ),
 ]

@@ -31,8 +31,12 @@ _EARLIER = ("kalman_long", "kalman_short", "kalman_total", "kalman_diff_share")
 
 def look_back(settings: BtcSettings) -> int:
     """Rows of btc_processed before a row that its trend depends on."""
-    found = settings.features.rpn
-    return int(trend.kernel(found.wavelet, found.level, found.fir_cutoff).size) - 1
+    return taps(settings.features.rpn) - 1
+
+
+def taps(found: RpnSettings) -> int:
+    """Rows that the trend filter spans, its own included."""
+    return int(trend.kernel(found.wavelet, found.level, found.fir_cutoff).size)
 
 
 def own_look_back(settings: BtcSettings) -> int:

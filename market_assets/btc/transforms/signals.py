@@ -137,8 +137,8 @@ def _event(buy: pl.Expr, sell: pl.Expr, *, enabled: bool) -> pl.Expr:
 
 def without_repeats(raw: pl.Expr, rows: int) -> pl.Expr:
     """`raw` with a value set to 0 where one of the `rows` raw values before it is the same."""
-    repeated = pl.any_horizontal((raw.shift(k) == raw).fill_null(False) for k in range(1, rows + 1))
-    return pl.when(repeated & raw.is_not_null()).then(0).otherwise(raw).cast(pl.Int8)
+    repeated = pl.any_horizontal(raw.shift(k) == raw for k in range(1, rows + 1))
+    return pl.when(repeated).then(0).otherwise(raw).cast(pl.Int8)
 
 
 def classified() -> dict[str, pl.Expr]:

@@ -11,7 +11,7 @@ HOUR = timedelta(hours=1)
 
 
 class MissingStateError(MarketAssetsError):
-    """The hour before the first one to compute is not stored, so a recursive filter has nothing to continue from."""
+    """An hour that a row continues from or looks back at is not stored, or was made with other settings."""
 
 
 class MissingModelError(MarketAssetsError):

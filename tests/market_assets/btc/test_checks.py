@@ -1,18 +1,22 @@
 """Every btc judgement passes on sound data and has been seen to fail."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 import polars as pl
 import pytest
 
 from market_assets.btc import schemas
+from market_assets.btc.ages import TableAge, table_age
 from market_assets.btc.checks import CHECKS, POINT_IN_TIME, features, freshness, immutable, observed, outcomes
 from market_assets.btc.settings import BtcSettings
 from market_assets.btc.transforms import bin_models, bins, dominance, labels, performance, signals, training
 from market_assets.btc.transforms.integrity import verify_data_integrity
 from market_assets.core.checks import Judgement, no_synthetic_source
+from market_assets.core.contracts import Table
+from market_assets.settings import settings
+from resources.stores import open_store
 from tests.market_assets.btc.transforms.hourly import HOUR, START, simulated, whole
 from tests.market_assets.btc.transforms.rpn_frames import mondays
 
@@ -336,38 +340,35 @@ def test_models_are_compared_with_their_lists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age_hours", "passed", "severity"), [(1.9, True, WARN), (2.1, False, WARN), (6.1, False, ERROR)]
+    ("hours", "passed", "severity"), [(1.9, True, WARN), (2.1, False, WARN), (6.1, False, ERROR), (None, False, WARN)]
 )
-def test_freshness(age_hours: float, passed: bool, severity: dg.AssetCheckSeverity) -> None:
-    """Two hours are soon stale, six are stale."""
-    verdict = freshness.freshness(NOW - age_hours * HOUR, NOW, BTC)
+def test_freshness(hours: float | None, passed: bool, severity: dg.AssetCheckSeverity) -> None:
+    """Two hours are soon stale, six are stale; a table without a row is told."""
+    verdict = freshness.freshness(TableAge(hours, late=2.0, stale=6.0))
     assert (verdict.passed, verdict.severity) == (passed, severity)
 
 
-def test_freshness_of_nothing_is_a_warning() -> None:
-    """An empty table is told, also by the labels and the day's performance."""
-    assert not freshness.freshness(None, NOW, BTC).passed
-    assert not freshness.performance_fresh(None, NOW, BTC).passed
-    assert not freshness.labels_fresh(LABELS.clear(), NOW, BTC).passed
+@pytest.mark.parametrize(
+    ("table", "late", "stale"),
+    [
+        (schemas.BtcPrice, 2, 6),
+        (schemas.BtcSignals, 2, 6),
+        (schemas.BtcLabels, 36, None),
+        (schemas.BtcBinModels, 192, 672),
+        (schemas.BtcSignalPerformance, 26, 30),
+    ],
+)
+def test_each_table_has_its_own_age(table: type[Table], late: float, stale: float | None) -> None:
+    """Section 15: hours for hourly tables, the hour of the newest day-ahead outcome, days for models."""
+    age = table_age(open_store(settings()), table.contract(), BTC, NOW)
+    assert age == TableAge(None, late, stale)
 
 
-@pytest.mark.parametrize(("days", "passed", "severity"), [(7, True, WARN), (9, False, WARN), (29, False, ERROR)])
-def test_freshness_of_models(days: int, passed: bool, severity: dg.AssetCheckSeverity) -> None:
-    """A week without a fit is told, four weeks are an error; before the first model there is nothing to tell."""
-    newest: datetime = MODELS.filter(pl.col("status").cast(pl.String) == "ok")["ts"].max()  # type: ignore[assignment]
-    verdict = freshness.models_fresh(MODELS, newest + timedelta(days=days))
-    assert (verdict.passed, verdict.severity) == (passed, severity)
-    assert freshness.models_fresh(MODELS.head(3), datetime(2021, 3, 1, tzinfo=UTC)).passed
-
-
-def test_freshness_of_labels() -> None:
-    """The newest 24 h outcome is of an hour up to 36 hours ago."""
-    newest: datetime = LABELS.filter(pl.col("horizon_h") == 24)["ts"].max()  # type: ignore[assignment]
-    assert freshness.labels_fresh(LABELS, newest + 35 * HOUR, BTC).passed
-    assert not freshness.labels_fresh(LABELS, newest + 37 * HOUR, BTC).passed
-
-
-def test_freshness_of_performance() -> None:
-    """A day's performance is a day old before the next is there."""
-    assert freshness.performance_fresh(NOW - 25 * HOUR, NOW, BTC).passed
-    assert not freshness.performance_fresh(NOW - 27 * HOUR, NOW, BTC).passed
+def test_of_models_only_a_usable_one_counts() -> None:
+    """A week without a fit does not make the models younger."""
+    store, contract = open_store(settings()), schemas.BtcBinModels.contract()
+    for key, rows in contract.split(MODELS.tail(2)).items():
+        failed = set_where(rows, pl.col("ts") == MODELS["ts"].max(), status="too_few_rows")
+        store.write(contract, key, failed)
+    newest_ok: datetime = MODELS["ts"][-2]
+    assert table_age(store, contract, BTC, newest_ok + 200 * HOUR).hours == 200

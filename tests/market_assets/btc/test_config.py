@@ -196,6 +196,22 @@ def test_a_training_window_holds_the_rows_it_needs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "window"),
+    [
+        ("features.rpn.z_min", 24, "z_window (24)"),
+        ("features.dominance.min_hours", 8760, "window_hours (8760)"),
+        ("data_quality.min_data_points", 4320, "preprocess.outlier_window_hours (4320)"),
+    ],
+)
+def test_a_window_holds_the_values_it_needs(name: str, value: int, window: str) -> None:
+    """More values than hours could never be reached: every feature would stay unknown."""
+    assert errors(**{name: value}) == []
+    (said,) = errors(**{name: value + 1})
+    assert said.startswith(f"{name}: ")
+    assert said.endswith(f"({value + 1}) must not exceed {window}")
+
+
+@pytest.mark.parametrize(
     ("value", "at"), [([], ""), ([1, 0], ".1"), ([-1], ".0"), ([True], ".0"), (6, ""), (["6"], ".0"), ([6, 6], "")]
 )
 def test_horizons_are_there_and_positive(value: object, at: str) -> None:

@@ -269,6 +269,8 @@ def test_performance_of_any_window_ends_with_the_last_known_hour(store):
     base = found.filter(signal_class="ALL", horizon_h=1)
     assert base.select("n_signals", "n_matured", "window_h").row(0) == (5, 3, 5)
     assert base["available_at"].item() == at(27) + timedelta(minutes=10)
+    before = readers.get_performance_metrics(5, at(27) + timedelta(minutes=9))
+    assert before["available_at"].unique().to_list() == [at(26) + timedelta(minutes=10)], "02 is not known yet"
 
 
 @pytest.mark.parametrize("hours_back", [0, -5, True, 40_000])
@@ -283,6 +285,34 @@ def test_earlier_names_are_of_columns_that_exist():
     raw = {*schemas.BtcPrice.contract().columns, *schemas.BtcLiquidations.contract().columns}
     assert set(LEGACY.values()) <= raw | set(feature_names())
     assert not set(LEGACY) & (raw | set(feature_names())), "never a stored name"
+
+
+@pytest.mark.postgres
+def test_both_stores_give_the_same_answers(store, postgres_url, monkeypatch):
+    """Over PostgreSQL as over the lake."""
+    spoken, known = outcomes(48)
+    frames = features(hours(48)) | {"signals": spoken, "labels": known, "training_data": training_rows(48)}
+
+    def answers():
+        sets = readers.get_training_data(only_signals=False, min_hours_between_signals=1)
+        return {
+            "features": readers.get_all_features(at(3), at(30), as_of=at(20)),
+            "latest": readers.get_latest_signals(12, at(40)),
+            "performance": readers.get_performance_metrics(24, at(48)),
+            "test": sets.test,
+        }, readers.get_table_states(at(50))
+
+    write(store, **frames)
+    expected, states = answers()
+    monkeypatch.setenv("MARKET_ASSETS_STORE", "postgres")
+    monkeypatch.setenv("MARKET_ASSETS_POSTGRES_URL", postgres_url)
+    settings.cache_clear()
+    write(open_store(settings()), **frames)
+    found, found_states = answers()
+    for name, frame in expected.items():
+        assert frame.height > 0
+        assert_frame_equal(found[name], frame)
+    assert found_states == states
 
 
 def test_readers_need_no_dagster(store):

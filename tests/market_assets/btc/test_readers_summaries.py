@@ -113,6 +113,16 @@ def test_performance_may_be_a_day_older_than_hourly_tables(store, age, expected)
     assert status("btc_signal_performance", known + age * HOUR) == expected
 
 
+def test_the_state_at_an_earlier_instant_is_that_of_what_was_known_then(store):
+    """Rows that became available later do not count, and nothing is younger than it could be."""
+    write(store, processed=table(schemas.BtcProcessed, hours(60)))
+    state = readers.get_table_states(at(30) + BTC.delay)["btc_processed"]
+    assert (state["count"], state["earliest"], state["latest"]) == (31, at(0), at(30))
+    assert (state["age_hours"], state["status"]) == (0.0, "ok")
+    before = readers.get_table_states(at(0))["btc_processed"]
+    assert (before["count"], before["latest"], before["status"]) == (0, None, "empty")
+
+
 def test_thresholds_are_of_the_settings(store, monkeypatch):
     """max_age_hours and stale_hours."""
     write(store, processed=table(schemas.BtcProcessed, hours(3)))

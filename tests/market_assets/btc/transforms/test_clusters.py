@@ -80,11 +80,11 @@ def test_a_fit_depends_on_nothing_but_the_sample(values):
 
 
 def test_a_value_on_an_edge_belongs_to_the_upper_cluster():
-    """0.5 is as near to 0 as to 1 and counts with 1: its mean is 0.75."""
-    found = clusters.kmeans(np.array([0.0, 0.0, 0.5, 1.0]), 2, 1)
+    """From centers 0.25 and 0.75 the edge is 0.5: the value there counts with 1, and their mean is 0.75."""
+    found = clusters.kmeans(np.array([0.0, 0.5, 1.0]), 2, 1)
     assert found.centers.tolist() == [0.0, 0.75]
     assert found.edges.tolist() == [0.375]
-    assert found.inertia == pytest.approx((0.25**2 + 0.25**2) / 4)
+    assert found.inertia == pytest.approx((0.25**2 + 0.25**2) / 3)
 
 
 def test_fewer_distinct_values_than_clusters_give_no_model():

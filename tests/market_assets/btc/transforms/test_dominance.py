@@ -208,6 +208,18 @@ def test_an_incomplete_look_back_is_refused():
         dominance.dominance(rpn, bins.filter(pl.col("ts") != first), SETTINGS, first=first, own=own)
 
 
+def test_a_window_of_800_hours_looks_799_hours_back():
+    """That many rows give the bits of the whole history; one less is refused."""
+    settings = chosen(window_hours=800)
+    rpn = smoothed(1500, settings=settings)
+    bins, first = binned(rpn), START + 60 * DAY
+    whole = dominant(rpn, bins, settings)
+    near = rpn.filter(pl.col("ts") >= first - 799 * HOUR)
+    assert dominant(near, bins, settings, first=first, own=whole).equals(whole.filter(pl.col("ts") >= first))
+    with pytest.raises(MissingStateError, match="btc_rpn"):
+        dominance.dominance(near[1:], bins, settings, first=first, own=whole)
+
+
 def test_rows_end_with_the_shorter_input():
     """An hour that has no bin row yet is not written as unknown: it would have to be rewritten."""
     rpn = smoothed(1500)

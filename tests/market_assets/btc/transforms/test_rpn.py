@@ -1,7 +1,6 @@
 """Smoothed liquidations and the share of longs in them (btc.md 4.3 to 4.5)."""
 
 from datetime import UTC, datetime
-from statistics import median
 from time import perf_counter
 
 import numpy as np
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from market_assets.btc.schemas import BtcProcessed, BtcRpn
 from market_assets.btc.transforms import processed as processing
 from market_assets.btc.transforms import rpn as priorities
-from market_assets.btc.transforms.robust import zscores
 from tests.market_assets.btc.transforms.hourly import (
     HOUR,
     NO_RPN,
@@ -81,41 +79,20 @@ def test_corr_case(delta_long, delta_short, longs, shorts, case):
     assert row.select(priorities.corr_case(*map(pl.col, values))).item() == case
 
 
-def test_z_of_a_constant_is_zero():
-    """G-RPN-3: no deviation is no distance; null until 20 medians of 20 values are known."""
-    got = zscores(pl.DataFrame({"y": [0.3] * 60}), 24, 20, 20.0)["y"]
-    assert got.to_list() == [None] * 38 + [0.0] * 22
-
-
-@given(
-    st.lists(st.none() | st.sampled_from([0.0, 1.0, 2.5]) | st.floats(-5, 5, allow_subnormal=False), max_size=40),
-    st.sampled_from([(5, 3), (6, 6), (4, 1)]),
-)
-@run(deadline=None)
-def test_z_is_robust_and_trailing(values, size):
-    """Median of the rows t-n+1..t, median of |y_s - med_s| over them, scaled by 1.4826, clipped."""
-    window, least = size
-    got = zscores(pl.DataFrame({"y": series("y", values)}), window, least, 20.0)["y"].to_list()
-
-    def middle(trailing):
-        known = [value for value in trailing if value is not None]
-        return median(known) if len(known) >= least else None
-
-    def windows(of):
-        return [of[max(0, t + 1 - window) : t + 1] for t in range(len(of))]
-
-    distance = [
-        None if y is None or (med := middle(part)) is None else y - med
-        for y, part in zip(values, windows(values), strict=True)
-    ]
-    mads = [middle(part) for part in windows([None if d is None else abs(d) for d in distance])]
-    for found, d, mad in zip(got, distance, mads, strict=True):
-        if d is None or mad is None:
-            assert found is None
-        elif mad < 1e-9:
-            assert found == 0.0
-        else:
-            assert found == pytest.approx(float(np.clip(d / (1.4826 * mad), -20, 20)), rel=1e-9, abs=1e-9)
+def test_z_scores_are_of_logarithms_and_of_the_share():
+    """z_total, z_long and z_short of log(1 + x), z_diff_share of the share as it is."""
+    got = whole(simulated(800, 2), DEFAULTS, 800)[1][-70:]
+    of = {
+        "z_total": np.log1p(got["kalman_total"].to_numpy()),
+        "z_diff_share": got["kalman_diff_share"].to_numpy(),
+        "z_long": np.log1p(got["kalman_long"].to_numpy()),
+        "z_short": np.log1p(got["kalman_short"].to_numpy()),
+    }
+    windows = np.lib.stride_tricks.sliding_window_view
+    for name, y in of.items():
+        distance = y[23:] - np.median(windows(y, 24), axis=1)
+        mad = np.median(np.abs(windows(distance, 24)), axis=1)
+        np.testing.assert_allclose(got[name][46:], distance[23:] / (1.4826 * mad), rtol=1e-9, err_msg=name)
 
 
 def test_a_steady_market_by_hand():
@@ -150,7 +127,8 @@ def test_trends_are_clipped():
 def test_an_unknown_hour_has_no_trend_and_alters_no_state():
     """From the gap on the level stands with more variance, the means stand; differences skip no hour."""
     longs = [1.0 + i % 7 for i in range(700)]
-    got = smoothed([*longs[:600], *[None] * 4, *longs[604:]], longs)
+    settings = configured(features={"rpn": {"kalman_warm_obs": 50}})
+    got = smoothed([*longs[:600], *[None] * 4, *longs[604:]], longs, settings)
     # the taps of the five hours before weigh more than 0.05 each: six rows have no trend
     before, gap, still, after, later = (got.row(i, named=True) for i in (602, 603, 608, 609, 610))
     assert before["trend_long"] is not None  # carried forward for three hours
@@ -162,7 +140,7 @@ def test_an_unknown_hour_has_no_trend_and_alters_no_state():
     assert gap["st_long_p"] == pytest.approx(before["st_long_p"] + 0.05)
     assert gap["st_rpn_smooth"] == before["st_rpn_smooth"] == before["rpn_smooth"]
     assert gap["n_obs"] == before["n_obs"]
-    assert not gap["is_warm"]
+    assert (before["is_warm"], gap["is_warm"], after["is_warm"]) == (True, False, True)
     assert still["trend_long"] is None
     assert after["kalman_long"] is not None
     assert after["delta_long"] is None

@@ -302,25 +302,24 @@ def test_a_signal_is_never_more_than_its_raw_value():
     assert named.filter(pl.col("level") != pl.col("signal_sign")).is_empty()
 
 
-def test_an_hour_depends_on_the_rows_before_it_and_no_more():
-    """A day over one day of look-back has the bits of the whole history, events before midnight included."""
-    rpn = smoothed(200 * 24)
-    sides = one_pass(rpn)["dominance"]
-    whole = signalled(rpn, sides)
+@pytest.mark.parametrize(
+    ("fields", "rows"), [({}, 23), ({"reverse_window": 30}, 36), ({"beta_windows_extra": (3, 10, 48)}, 47)]
+)
+def test_an_hour_depends_on_the_rows_before_it_and_no_more(fields, rows):
+    """A day over its look-back has the bits of the whole history, events before midnight included; one row less is
+    refused (G-STATE-3): 23 rows for the longest slope, 3 + 30 + 3 for repeats of a reversal of an old event."""
+    settings = BtcSettings.model_validate({"features": {"signals": fields}})
+    rpn = smoothed(200 * 24, settings=settings)
+    sides = one_pass(rpn, settings)["dominance"]
+    whole = signalled(rpn, sides, settings)
     for day in range(140, 200):
         first = START + day * DAY
-        near = [frame.filter((pl.col("ts") >= first - DAY) & (pl.col("ts") < first + DAY)) for frame in (rpn, sides)]
-        assert signalled(*near, first=first).equals(whole.filter(pl.col("ts").dt.date() == first.date()))
-
-
-def test_an_incomplete_look_back_is_refused():
-    """G-STATE-3: 23 rows before the day are needed of both inputs, and one less is said and not computed over."""
-    first, rpn, sides = START + 2 * DAY, squeezed([1.0] * 72), dominant([0] * 72)
-    needed = pl.col("ts") >= first - 23 * HOUR
-    assert signalled(rpn.filter(needed), sides.filter(needed), first=first).height == 24
-    for wrong in ((rpn.filter(needed)[1:], sides), (rpn, sides.filter(needed)[1:])):
-        with pytest.raises(MissingStateError, match="2021-02-02 01:00"):
-            signals.signals(*wrong, SETTINGS, first=first)
+        near = pl.col("ts").is_between(first - rows * HOUR, first + DAY, closed="left")
+        found = signalled(rpn.filter(near), sides.filter(near), settings, first=first)
+        assert found.equals(whole.filter(pl.col("ts").dt.date() == first.date()))
+    for short in ((rpn.filter(near)[1:], sides), (rpn, sides.filter(near)[1:])):
+        with pytest.raises(MissingStateError, match=f"{first - rows * HOUR:%Y-%m-%d %H:%M}"):
+            signals.signals(*short, settings, first=first)
 
 
 def test_a_day_without_rows_is_empty():
