@@ -4,6 +4,7 @@ The chain is what the assets of `market_assets/btc/assets.py` call, in their ord
 the same functions serve the whole history and one new hour. Reading, gates, store and Dagster are left out.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,8 +21,6 @@ from market_assets.core import clock
 from market_assets.core.contracts import Contract, Table
 from resources.sandbox import bitcoin
 
-#: as many as a holder of a key had on 2026-05-12
-N_HOURS = 46_227
 VOLUMES = ["long_liquidations", "short_liquidations"]
 #: the feature tables in the order of the graph, each with the days before its own that are loaded of it
 FEATURES: Mapping[str, tuple[type[Table], int]] = {
@@ -58,14 +57,18 @@ def observed(settings: BtcSettings, n_hours: int) -> tuple[pl.DataFrame, pl.Data
     volumes = bitcoin.liquidations(path, _SEED)
     values = pl.DataFrame(
         {
-            "ts": pl.from_epoch(pl.Series(path.start), time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC"),
+            "ts": pl.from_epoch(pl.Series(path.start), time_unit="s")
+            .dt.cast_time_unit("us")
+            .dt.replace_time_zone("UTC"),
             "price": path.values["close"],
             "long_liquidations": volumes.values["long"],
             "short_liquidations": volumes.values["short"],
         }
     ).filter(pl.col("ts") >= settings.start)
     row = np.arange(values.height)
-    gaps = {name: (row + lag) % 500 < row // 500 % 4 for name, lag in (("price", 0), (VOLUMES[0], 100), (VOLUMES[1], 200))}
+    gaps = {
+        name: (row + lag) % 500 < row // 500 % 4 for name, lag in (("price", 0), (VOLUMES[0], 100), (VOLUMES[1], 200))
+    }
     first = values.with_columns(
         pl.when(pl.Series(unknown)).then(None).otherwise(pl.col(name)).alias(name) for name, unknown in gaps.items()
     )
@@ -93,15 +96,15 @@ def _stated(
     return versions
 
 
-def from_scratch(price: pl.DataFrame, liquidations: pl.DataFrame, models: pl.DataFrame) -> Inputs:
-    """Nothing but raw versions and models: a full recompute."""
-    return Inputs(price, liquidations, models, {name: table.contract().empty() for name, (table, _) in FEATURES.items()})
+def nothing_stored() -> Frames:
+    """What a full recompute continues from."""
+    return {name: table.contract().empty() for name, (table, _) in FEATURES.items()}
 
 
 def computed(inputs: Inputs, settings: BtcSettings, *, first: datetime, until: datetime) -> Frames:
     """Every feature table's rows first <= ts < until."""
     stored = inputs.stored
-    tamed, smoothed = _to_rpn(inputs, settings, first, until)
+    tamed, smoothed = to_rpn(inputs, settings, first=first, until=until)
     known = pl.concat([stored["rpn"], smoothed])
     binned = bins.bins(smoothed, inputs.models, settings, first=first, own=stored["bins"])
     dominant = dominance.dominance(known, binned, settings, first=first, own=stored["dominance"])
@@ -110,7 +113,10 @@ def computed(inputs: Inputs, settings: BtcSettings, *, first: datetime, until: d
     return {"processed": tamed, "rpn": smoothed, "bins": binned, "dominance": dominant, "signals": signalled}
 
 
-def _to_rpn(inputs: Inputs, settings: BtcSettings, first: datetime, until: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def to_rpn(
+    inputs: Inputs, settings: BtcSettings, *, first: datetime, until: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """btc_processed and btc_rpn of those hours: as far as no bin model is needed."""
     tamed = processed.processed(
         raw.canonical(inputs.price, ["price"]),
         raw.canonical(inputs.liquidations, VOLUMES),
@@ -122,11 +128,17 @@ def _to_rpn(inputs: Inputs, settings: BtcSettings, first: datetime, until: datet
     return tamed, rpn.rpn(known, settings, first=first, own=inputs.stored["rpn"])
 
 
-def fitted(inputs: Inputs, settings: BtcSettings, until: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """btc_rpn of the whole history, and the models of its weeks."""
-    _, smoothed = _to_rpn(inputs, settings, settings.start, until)
+def fitted(settings: BtcSettings, price: pl.DataFrame, liquidations: pl.DataFrame, until: datetime) -> Inputs:
+    """What a full recompute reads: those versions, and the models of every week before `until`."""
+    inputs = Inputs(
+        price,
+        liquidations,
+        models=schemas.BtcBinModels.contract().empty(),
+        stored=nothing_stored(),
+    )
+    _, smoothed = to_rpn(inputs, settings, first=settings.start, until=until)
     weeks = [clock.instant(key) for key in WEEK.get_partition_keys(current_time=until)]
-    return smoothed, bin_models.fit(smoothed, settings, weeks)
+    return dataclasses.replace(inputs, models=bin_models.fit(smoothed, settings, weeks))
 
 
 def newest_hour(whole: Inputs, history: Frames, first: datetime) -> Inputs:

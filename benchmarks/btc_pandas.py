@@ -180,12 +180,12 @@ def dominance(smoothed: pd.DataFrame, binned: pd.DataFrame) -> pd.DataFrame:
     bear = ((in_bin > MIDDLE) & (diff >= out["thr_q80"])) | (middle & (share >= 0.52) & (diff >= out["thr_q60"]))
     bull = ((in_bin < MIDDLE) & (diff <= out["thr_q20"])) | (middle & (share <= 0.48) & (diff <= out["thr_q40"]))
     known = in_bin.notna() & diff.notna() & out["thr_q80"].notna()
-    side = (bull.astype(float) - bear.astype(float)).where(known)
-    out["dominance"] = side
-    out["dominance_class"] = side.map({-1.0: "Bear", 0.0: "Congestion", 1.0: "Bull"})
+    dominant = (bull.astype(float) - bear.astype(float)).where(known)
+    out["dominance"] = dominant
+    out["dominance_class"] = dominant.map({-1.0: "Bear", 0.0: "Congestion", 1.0: "Bull"})
     status = np.full((len(out), 6), np.nan)
     last = newest = before = run = number = 0
-    for row, value in enumerate(side):
+    for row, value in enumerate(dominant):
         if np.isnan(value):
             continue
         now, keep = int(value), value != 0 and value == before
@@ -246,7 +246,9 @@ def signals(smoothed: pd.DataFrame, dominant: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(folder: Path) -> dict[str, float]:
-    price, liquidations, models = (pd.read_parquet(folder / f"{n}.parquet") for n in ("price", "liquidations", "models"))
+    price, liquidations, models = (
+        pd.read_parquet(folder / f"{n}.parquet") for n in ("price", "liquidations", "models")
+    )
     wall, cpu = time.perf_counter(), time.process_time()
     tamed = processed(price, liquidations)
     before_trend = time.perf_counter()

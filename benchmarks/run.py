@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chain, definitions, equities, readers, rest, store
+from benchmarks import btc, btc_chain, chain, definitions, equities, readers, rest, store
 from benchmarks.measure import ROOT, Row
 from market_assets.core import clock
 
@@ -33,9 +33,24 @@ SUBJECTS: dict[str, Callable[[Path], list[Row]]] = {
     "readers": readers.rows,
     "rest": rest.rows,
     "chain": chain.rows,
+    "btc": btc.rows,
+    "btc_chain": btc_chain.rows,
     "equities": equities.rows,
 }
-_PACKAGES = ("dagster", "polars", "duckdb", "pandera", "pyarrow", "fastapi", "uvicorn", "httpx", "pandas", "arcticdb")
+_PACKAGES = (
+    "dagster",
+    "polars",
+    "duckdb",
+    "pandera",
+    "pyarrow",
+    "fastapi",
+    "uvicorn",
+    "httpx",
+    "pandas",
+    "arcticdb",
+    "pywavelets",
+    "scikit-learn",
+)
 _THREE_DIGITS = 100
 _WIDTH = 180
 

@@ -19,6 +19,7 @@ from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.rest.answers import encode
 from dashboards.services import Services
 from dashboards.sources import SourceFacts
+from market_assets.btc.readers import get_table_states
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError
 from market_assets.settings import Settings
@@ -110,17 +111,39 @@ _NO_PIPELINE: dict[str, Any] = {
 
 
 def _pipeline(services: Services) -> dict[str, Any]:
+    """The symbols of equities, and the worse of both domains; one without data counts only where both are."""
+    equities, (status, detail) = _equities(services), _bitcoin(services)
+    stored = [one for one in (equities, {"status": status, "detail": detail}) if one["status"] != "idle"]
+    details = [one["detail"] for one in stored if one["detail"]]
+    return {
+        **equities,
+        "status": worst(one["status"] for one in stored) if stored else "degraded",
+        "cache_hit_rate": services.cache.facts().hit_rate,
+        "detail": "; ".join(details) if stored else "nothing is stored yet; materialise a domain in Dagster",
+    }
+
+
+def _bitcoin(services: Services) -> tuple[Status, str | None]:
+    """Whether every btc table is as fresh as it may be, and which are not."""
+    states = get_table_states(store=services.data.store)
+    if not any(state["count"] for state in states.values()):
+        return "idle", None
+    behind = [f"{name} is {state['status']}" for name, state in states.items() if state["status"] in {"late", "stale"}]
+    return ("degraded", ", ".join(behind)) if behind else ("healthy", None)
+
+
+def _equities(services: Services) -> dict[str, Any]:
     status = services.data.load_or_none("equities_symbol_status")
-    rate = services.cache.facts().hit_rate
     if status is None or status.is_empty():
+        if not services.data.manifests("equities_daily_bars"):
+            return {**_NO_PIPELINE, "status": "idle", "detail": None}
         detail = "no symbol status is stored yet; materialise equities_symbol_status"
-        return {**_NO_PIPELINE, "status": "degraded", "cache_hit_rate": rate, "detail": detail}
+        return {**_NO_PIPELINE, "status": "degraded", "detail": detail}
     active = status.filter(pl.col("status") != "inactive")
     behind = active.filter(pl.col("status").is_in(["stale", "warning", "empty"])).height
     return {
         "status": "degraded" if behind else "healthy",
         "data_freshness_seconds": freshness_seconds(services),
-        "cache_hit_rate": rate,
         "active_symbols": active.height,
         "stale_symbols": active.filter(pl.col("status") == "stale").height,
         "detail": f"{behind} of {active.height} active symbols are not healthy" if behind else None,

@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from dashboards.btc.style import Style
-from dashboards.pages import btc_analysis, btc_overview, btc_performance, btc_range, btc_signals, widgets
+from dashboards.pages import btc_analysis, btc_overview, btc_performance, btc_range, btc_signals, widgets, wording
 from dashboards.pages.btc_overview import STATE_TONES, worst_state
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
@@ -104,4 +104,4 @@ def _tab_class(current: bool) -> str:
     return "page-tab current" if current else "page-tab"
 
 
-PAGE = Page(_PATH, "Bitcoin", _layout, _register)
+PAGE = Page(_PATH, wording.DOMAINS["btc"], _layout, _register)

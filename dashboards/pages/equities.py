@@ -254,4 +254,4 @@ def _stored(services: Services) -> Component:
     return widgets.panel("Stored", widgets.table(columns, rows))
 
 
-PAGE = Page(_PATH, "Equities", _layout, _register)
+PAGE = Page(_PATH, wording.DOMAINS["equities"], _layout, _register)

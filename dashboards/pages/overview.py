@@ -64,7 +64,7 @@ def _domain(name: str, tables: list[TableFacts], checks: dict[str, list[CheckSta
     return html.Section(
         [
             html.Div(
-                [dcc.Link(name, href=f"/{name}", className="domain-name"), _check_pills(counts)],
+                [dcc.Link(wording.DOMAINS[name], href=f"/{name}", className="domain-name"), _check_pills(counts)],
                 className="domain-head",
             ),
             html.Div(

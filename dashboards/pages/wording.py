@@ -5,6 +5,9 @@ from datetime import date, datetime
 UNKNOWN = "unknown"
 NO_DATA = "no data"
 
+#: domain -> what its page and its card are called
+DOMAINS = {"equities": "Equities", "btc": "Bitcoin"}
+
 
 def count(value: float | None) -> str:
     """12,345."""

@@ -13,10 +13,12 @@ from dashboards.app import create_app
 from dashboards.health import report, worst
 from dashboards.orchestrator import Backfill
 from dashboards.rest.health import progress
+from market_assets.btc.readers import get_table_states
 from market_assets.core import clock
-from market_assets.settings import Settings
+from market_assets.settings import Settings, settings
 from resources.stores.protocol import PartitionStore
 
+from . import btc_hours
 from .dagster_home import evaluate, heartbeat, instance
 
 
@@ -85,6 +87,21 @@ def test_the_pipeline_counts_its_symbols(client: TestClient):
     """Of three active symbols one is stale; none of the three is healthy."""
     pipeline = client.get("/health").json()["components"]["data_pipeline"]
     assert (pipeline["active_symbols"], pipeline["stale_symbols"], pipeline["status"]) == (3, 1, "degraded")
+
+
+def test_a_domain_without_data_does_not_count_where_another_has_some(monkeypatch: pytest.MonkeyPatch):
+    """A desk with bitcoin alone is healthy while its tables are fresh; a late one is named."""
+    found = btc_hours.configure(monkeypatch)
+    btc_hours.fill(found)
+    pipeline = report(settings())["components"]["data_pipeline"]
+    assert pipeline["active_symbols"] is None
+    stale = [name for name, state in get_table_states().items() if state["status"] in {"late", "stale"}]
+    assert all(f"{name} is " in pipeline["detail"] for name in stale)
+    assert pipeline["status"] == ("degraded" if stale else "healthy")
+    monkeypatch.setenv("MARKET_ASSETS_NOW", "2024-06-12T04:00:00Z")
+    late = report(settings())["components"]["data_pipeline"]
+    assert late["status"] == "degraded"
+    assert "btc_processed is late" in late["detail"]
 
 
 def test_alerts_are_the_checks_whose_latest_evaluation_failed(configured: Settings):

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from market_assets.tables import TABLES
+from market_assets.equities.assets import ASSETS
 from tests.desk import Desk, failed_checks, reason, told, verdicts
 from tests.market_assets.equities.conftest import SYMBOLS, TUESDAY, YEARS, Chain
 
@@ -61,7 +61,7 @@ def test_each_event_tells_its_own_partition(chain: Chain) -> None:
     assert len({entry["digest"] for entry in facts.values()}) == len(facts)
 
 
-@pytest.mark.parametrize("asset", [name for name in TABLES if name != "equities_symbol_overrides"])
+@pytest.mark.parametrize("asset", [spec.key.to_user_string() for asset in ASSETS for spec in asset.specs])
 def test_every_check_passes_on_a_sound_market(chain: Chain, asset: str) -> None:
     """A halt that both vendors confirm and one earnings gap are no reason to warn."""
     results = chain.results.get(asset) or chain.desk.materialize(asset)
