@@ -146,12 +146,12 @@ def compare() -> dict[str, Any]:
     )
     inputs = btc_hours.Inputs(price, liquidations, models, btc_hours.nothing_stored())
     until = clock.instant(store.partitions(schemas.BtcSignals.contract())[-1]) + timedelta(days=1)
-    rows = 0
+    n_equal = 0
     for name, wanted in btc_hours.computed(inputs, btc, first=btc.start, until=until).items():
         table, _ = btc_hours.FEATURES[name]
         assert store.read(table.contract()).equals(wanted), f"{name}: the days do not add up to a full recompute"
-        rows += wanted.height
-    return {"rows_equal": rows}
+        n_equal += wanted.height
+    return {"rows_equal": n_equal}
 
 
 def empty_double(defs: Any) -> Any:

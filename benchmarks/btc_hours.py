@@ -20,6 +20,7 @@ from market_assets.btc.transforms.state import HOUR
 from market_assets.core import clock
 from market_assets.core.contracts import Contract, Table
 from resources.sandbox import bitcoin
+from resources.sandbox.backend import DEFAULT_SEED
 
 VOLUMES = ["long_liquidations", "short_liquidations"]
 #: the feature tables in the order of the graph, each with the days before its own that are loaded of it
@@ -30,7 +31,6 @@ FEATURES: Mapping[str, tuple[type[Table], int]] = {
     "dominance": (schemas.BtcDominance, max(LOOK_BACK.own_dominance, LOOK_BACK.signals)),
     "signals": (schemas.BtcSignals, 0),
 }
-_SEED = 7
 _DAY = timedelta(days=1)
 
 Frames = dict[str, pl.DataFrame]
@@ -53,8 +53,8 @@ def observed(settings: BtcSettings, n_hours: int) -> tuple[pl.DataFrame, pl.Data
     has none.
     """
     until = settings.start + n_hours * HOUR
-    path = bitcoin.prices(_SEED, int(until.timestamp()))
-    volumes = bitcoin.liquidations(path, _SEED)
+    path = bitcoin.prices(DEFAULT_SEED, int(until.timestamp()))
+    volumes = bitcoin.liquidations(path, DEFAULT_SEED)
     values = pl.DataFrame(
         {
             "ts": pl.from_epoch(pl.Series(path.start), time_unit="s")

@@ -38,7 +38,7 @@ _UNIVERSE = {
     "crypto": "BTC-USD ETH-USD",
 }
 #: weeks of bitcoin history: 18 until the first bin model, the rest with signals
-_BTC_WEEKS = 36
+_BTC_WEEKS = 26
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 

@@ -5,6 +5,7 @@ while it ran); it gets back one frame of all partitions its input maps to. Each 
 carries that partition's own numbers.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from resources.stores import open_store
 from resources.stores.errors import RowsOutsidePartition
 from resources.stores.lake import LakeStore
 from resources.stores.protocol import PartitionStore, Stored, Written
+
+log = logging.getLogger(__name__)
 
 _PREVIEW_ROWS = 3
 _PREVIEW_COLUMNS = 12
@@ -50,6 +53,10 @@ class PartitionStoreIOManager(dg.IOManager):
             written = {
                 name: self.store.write(contract, name, frames[name], run_id=context.run_id) for name in partitions
             }
+        rows = sum(one.manifest.rows for one in written.values())
+        changed = sum(not one.unchanged for one in written.values())
+        span = f"{partitions[0]} ... {partitions[-1]}"
+        log.info("%s %s: %d rows stored, %d partitions changed", contract.name, span, rows, changed)
         for name in partitions:
             _attach(
                 context,

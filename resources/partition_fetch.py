@@ -5,6 +5,7 @@ stored at once; a vendor's failure costs its own unit, and the run fails at the 
 unit that did. A retry skips what its run group has stored.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from resources.fetch_log import FetchLog
 from resources.http.errors import AllSourcesFailed, Unauthorized, VendorError
 from resources.io_managers import attach, numbers
 from resources.stores.protocol import PartitionStore, Stored, Written
+
+log = logging.getLogger(__name__)
 
 
 class QuarantineOverflow(MarketAssetsError):
@@ -73,6 +76,7 @@ class PartitionFetch:
                 failures[unit.name] = _told(failed)
                 self.log.failed(self.contract.name, unit.partitions, self._run_group, outcome, failures[unit.name])
                 self.context.log.error(f"{unit.name}: {failures[unit.name]}")
+                log.error("%s %s: %s", self.contract.name, unit.name, failures[unit.name])
                 if isinstance(failed, Unauthorized):
                     break
         if failures:

@@ -13,8 +13,10 @@ from market_assets.btc.transforms import raw
 from market_assets.core.settings import RetentionSettings
 from resources.stores.lake import LakeStore
 
-#: 18 weeks until the first model, 7 more with bins, sides and signals
-N_HOURS = 4200
+#: 18 weeks until the first model, 17 more with bins, sides and signals
+N_HOURS = 6000
+#: the trend is known from the 23rd day on, the filters are warm from the 31st
+N_DAYS = 40
 HOUR = timedelta(hours=1)
 SETTINGS = BtcSettings()
 
@@ -28,7 +30,7 @@ def compared(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_pandas_script_computes_what_we_do(compared):
-    """Every column of five tables agrees over 4,200 hours, the wavelet trend to 1e-6 (G-FIR-6), raw shares to 1e-9."""
+    """Every column of five tables agrees over 6,000 hours, the wavelet trend to 1e-6 (G-FIR-6), raw shares to 1e-9."""
     home, rows = compared
     found = rows["btc_recompute"].details
     assert [found[f"{name}_rows_equal"] for name in btc.TOLERANCE] == [N_HOURS] * 5
@@ -53,8 +55,8 @@ def test_what_is_compared_says_something(compared):
     assert sorted(tables["dominance"]["dominance"].drop_nulls().unique()) == [-1, 0, 1]
     assert sorted(tables["signals"]["hit_ceiling_bottom"].drop_nulls().unique()) == [-1, 0, 1]
     assert tables["signals"]["reverse_ceiling_bottom"].drop_nulls().abs().sum() > 0
-    # Mondays from 2021-06-07, the first with 2,160 warm hours, to 2021-07-19
-    assert rows["btc_fits"].details["models"] == 7 + 1
+    # Mondays from 2021-06-07, the first with 2,160 warm hours, to 2021-10-04
+    assert rows["btc_fits"].details["models"] == 18
 
 
 @pytest.mark.slow
@@ -117,7 +119,7 @@ def test_the_newest_hour_is_that_of_the_full_recompute():
     assert loaded.stored["bins"].height == 700 - 1
     before = pl.col("ts") == until - 2 * HOUR
     level = pl.when(before).then(pl.col("st_long_x") + 1e-9).otherwise("st_long_x").alias("st_long_x")
-    with pytest.raises(AssertionError, match="^rpn: "):
+    with pytest.raises(AssertionError, match=r"^rpn: "):
         btc_ours.newest_hour(inputs, {**tables, "rpn": tables["rpn"].with_columns(level)}, SETTINGS)
 
 
@@ -129,16 +131,16 @@ def test_both_btc_subjects_are_measured_by_make_bench():
 
 @pytest.mark.slow
 def test_runs_store_what_a_full_recompute_gives(tmp_path):
-    """Ten days filled, two days run through Dagster: twelve days of five tables, bit for bit; a changed hour is noticed."""
-    (row,) = btc_chain.rows(tmp_path, n_days=10, times=1)
-    assert row.details["rows_equal"] == 12 * 24 * 5
+    """Forty days filled, two run through Dagster: five tables, bit for bit (G-STATE-1); a changed day is noticed."""
+    (row,) = btc_chain.rows(tmp_path, n_days=N_DAYS, times=1)
+    assert row.details["rows_equal"] == (N_DAYS + 2) * 24 * 5
     assert row.theirs == row.details["dagster_cpu_s"] > 0
     assert row.details["http_waiting_s"] > 0
     home, rpn = tmp_path / "ours", schemas.BtcRpn.contract()
     store = LakeStore(home, RetentionSettings())
     rows = store.read(rpn, ["2025-12-24"])
     store.write(rpn, "2025-12-24", rows.with_columns(pl.col("st_long_p") + 1e-12), run_id="a-test")
-    start = str(date(2025, 12, 23) - timedelta(days=10))
+    start = str(date(2025, 12, 23) - timedelta(days=N_DAYS))
     env = asking(home, "http://127.0.0.1:9", MARKET_ASSETS_BTC__HISTORY_START=start)
     with pytest.raises(RuntimeError, match="rpn: the days do not add up"):
         fresh(["-m", "benchmarks.btc_chain", "compare"], env)

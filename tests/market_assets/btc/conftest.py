@@ -54,38 +54,45 @@ class Bitcoin:
         self.desk.set(MARKET_ASSETS_NOW=now)
 
 
-@pytest.fixture(scope="module")
-def built(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitcoin]:
-    """The whole domain from 2021-02-01 to noon of 2021-03-10, in one pass."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        opened(tmp_path_factory.mktemp("bitcoin"), sandbox, patch, now=NOON) as desk,
-    ):
+@dataclass(frozen=True)
+class Built:
+    """A home that was built, and what Dagster said meanwhile."""
+
+    home: Path
+    results: dict[str, Results]
+
+
+def _built(home: Path, sandbox: Sandbox, now: str) -> Built:
+    """The whole domain from 2021-02-01 to `now`, in one pass."""
+    with pytest.MonkeyPatch.context() as patch, opened(home, sandbox, patch, now=now) as desk:
         bitcoin = Bitcoin(desk)
         bitcoin.build()
-        yield bitcoin
+        return Built(home, bitcoin.results)
 
 
-@pytest.fixture(scope="module")
-def seeds(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of a domain that was built on Monday 2021-03-08 at 23:30: days to grow from."""
-    home = tmp_path_factory.mktemp("seeds")
-    with pytest.MonkeyPatch.context() as patch, opened(home, sandbox, patch, now=MONDAY) as desk:
-        Bitcoin(desk).build()
-    return home
+@pytest.fixture(scope="session")
+def noon(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built at noon of 2021-03-10."""
+    return _built(tmp_path_factory.mktemp("noon"), sandbox, NOON)
 
 
-@pytest.fixture
-def bitcoin(built: Bitcoin, home: Path, monkeypatch: pytest.MonkeyPatch) -> Bitcoin:
-    """That domain, to be read; each test has a home of its own otherwise."""
-    built.desk.enter(monkeypatch)
-    return built
+@pytest.fixture(scope="session")
+def monday(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built on Monday 2021-03-08 at 23:30: days to grow from."""
+    return _built(tmp_path_factory.mktemp("monday"), sandbox, MONDAY)
 
 
 @pytest.fixture
-def growing(seeds: Path, desk: Desk) -> Bitcoin:
-    """A copy of that home, to be grown and changed."""
-    shutil.copytree(seeds, desk.home, dirs_exist_ok=True)
+def bitcoin(noon: Built, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Bitcoin]:
+    """That of noon, to be read."""
+    with opened(noon.home, sandbox, monkeypatch, now=NOON) as desk:
+        yield Bitcoin(desk, dict(noon.results))
+
+
+@pytest.fixture
+def growing(monday: Built, desk: Desk) -> Bitcoin:
+    """A copy of that of Monday, to be grown and changed."""
+    shutil.copytree(monday.home, desk.home, dirs_exist_ok=True)
     desk.set(MARKET_ASSETS_NOW=MONDAY, MARKET_ASSETS_BTC__GLASSNODE__FIRST_WAIT_S="0.01")
     return Bitcoin(desk)
 
