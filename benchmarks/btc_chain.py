@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chain import empty_double
 from benchmarks.measure import Meter, Row, asking, fresh, our_requests, sandbox
 
 GOAL_S = 0.5
@@ -152,50 +153,6 @@ def compare() -> dict[str, Any]:
         assert store.read(table.contract()).equals(wanted), f"{name}: the days do not add up to a full recompute"
         n_equal += wanted.height
     return {"rows_equal": n_equal}
-
-
-def empty_double(defs: Any) -> Any:
-    """Definitions of the same assets, inputs, partitions and checks, where nothing is computed or stored."""
-    import dagster as dg
-
-    class Nothing(dg.IOManager):
-        """Stores nothing, loads None."""
-
-        def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-            """Drop it."""
-
-        def load_input(self, context: dg.InputContext) -> None:
-            """Nothing."""
-
-    def asset(real: dg.AssetsDefinition) -> dg.AssetsDefinition:
-        def compute(**inputs: None) -> int:
-            return len(inputs)
-
-        ins = {
-            name: dg.AssetIn(key, partition_mapping=real.get_partition_mapping(key))
-            for name, key in real.keys_by_input_name.items()
-        }
-        return dg.asset(
-            name=real.key.to_user_string(),
-            ins=ins,
-            partitions_def=real.partitions_def,
-            backfill_policy=real.backfill_policy,
-        )(compute)
-
-    def checks(real: dg.AssetChecksDefinition) -> dg.AssetChecksDefinition:
-        @dg.multi_asset_check(name=real.node_def.name, specs=list(real.check_specs), can_subset=True)
-        def evaluate(context: dg.AssetCheckExecutionContext) -> Any:
-            for key in context.selected_asset_check_keys:
-                yield dg.AssetCheckResult(asset_key=key.asset_key, check_name=key.name, passed=True)
-
-        return evaluate
-
-    return dg.Definitions(
-        assets=[asset(real) for real in defs.assets],
-        asset_checks=[checks(real) for real in defs.asset_checks],
-        resources={"io_manager": Nothing()},
-        executor=dg.in_process_executor,
-    )
 
 
 if __name__ == "__main__":

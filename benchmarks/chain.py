@@ -56,7 +56,8 @@ def measure() -> dict[str, Any]:
     beside = home.with_name("dagster_empty")
     beside.mkdir()
     shutil.copyfile(home / "dagster.yaml", beside / "dagster.yaml")
-    ours, empty = build_defs(found), _empty_double()
+    ours = build_defs(found)
+    empty = empty_double(ours)
     with dg.DagsterInstance.from_config(str(home)) as one, dg.DagsterInstance.from_config(str(beside)) as other:
         years = [str(year) for year in range(LAST_YEAR - _TIMES, LAST_YEAR + 1)]
         (first, _), *passes = [(_passed(ours, one, year), _passed(empty, other, year)) for year in years]
@@ -96,12 +97,9 @@ def _passed(defs: Any, instance: Any, year: str) -> Meter:
     return meter
 
 
-def _empty_double() -> Any:
+def empty_double(defs: Any) -> Any:
     """Definitions of the same assets, inputs, partitions and checks, where nothing is computed or stored."""
     import dagster as dg
-
-    from market_assets.equities.assets import ASSETS
-    from market_assets.equities.checks import CHECKS
 
     class Nothing(dg.IOManager):
         """Stores nothing, loads None."""
@@ -136,8 +134,8 @@ def _empty_double() -> Any:
         return evaluate
 
     return dg.Definitions(
-        assets=[asset(real) for real in ASSETS],
-        asset_checks=[checks(real) for real in CHECKS],
+        assets=[asset(real) for real in defs.assets],
+        asset_checks=[checks(real) for real in defs.asset_checks],
         resources={"io_manager": Nothing()},
         executor=dg.in_process_executor,
     )
