@@ -3,7 +3,7 @@
 The file is YAML, `<home>/config.yaml` unless `MARKET_ASSETS_CONFIG` names another. Its dotted keys
 are environment variables with `__`: `equities.start_year` is `MARKET_ASSETS_EQUITIES__START_YEAR`.
 Secrets come from the environment alone. The names that earlier deployments of `btc` use (DB_HOST, LOG_LEVEL
-and their kind, `market_assets.btc.config.OLDER_NAMES`) count below ours and above the file.
+and their kind, `market_assets.btc.findings.OLDER_NAMES`) count below ours and above the file.
 """
 
 import functools
@@ -23,7 +23,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from market_assets.btc import config as btc_config
+from market_assets.btc import findings as btc_findings
 from market_assets.btc.settings import BtcSettings, GlassnodeSettings
 from market_assets.core.errors import MarketAssetsError
 from market_assets.core.settings import (
@@ -47,7 +47,7 @@ SECRETS = {
     "glassnode_api_key": "GLASSNODE_API_KEY",
 }
 #: the same for secrets of a section, by dotted key
-SECTION_SECRETS = {f"btc.{key}": variable for key, variable in btc_config.SECRETS.items()}
+SECTION_SECRETS = {f"btc.{key}": variable for key, variable in btc_findings.SECRETS.items()}
 #: parts of `btc` that no stored value depends on
 _NOT_COMPUTED_FROM: dict[str, Any] = dict.fromkeys(
     ("database", "logging", "processing", "export", "api", "dashboard"), True
@@ -126,7 +126,7 @@ class Settings(BaseSettings):
                     loc=tuple(finding.key.split(".")) if finding.key else (),
                     input=None,
                 )
-                for finding in btc_config.findings(stated)
+                for finding in btc_findings.findings(stated)
             ]
             raise ValidationError.from_exception_data("btc", told) from None
         return btc
@@ -172,7 +172,7 @@ def config_file() -> Path | None:
 def _older_names() -> dict[str, Any]:
     """What the variables of earlier deployments set, as the tree of a file."""
     btc: dict[str, dict[str, str]] = {}
-    for variable, key in btc_config.OLDER_NAMES.items():
+    for variable, key in btc_findings.OLDER_NAMES.items():
         if value := os.environ.get(variable):
             section, name = key.split(".")
             btc.setdefault(section, {})[name] = value.upper() if variable == "LOG_LEVEL" else value

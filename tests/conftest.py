@@ -12,7 +12,7 @@ import pytest
 # collecting tests loads definitions, which make their views: never in the home of this checkout
 os.environ["MARKET_ASSETS_HOME"] = tempfile.mkdtemp(prefix="market-assets-tests-")
 
-from market_assets.btc.config import OLDER_NAMES
+from market_assets.btc.findings import OLDER_NAMES
 from market_assets.settings import settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

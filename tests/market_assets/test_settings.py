@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from market_assets.btc.config import OLDER_NAMES
+from market_assets.btc.findings import OLDER_NAMES
 from market_assets.btc.settings import DatabaseSettings
 from market_assets.core import clock
 from market_assets.settings import SECRETS, SECTION_SECRETS, InvalidSettings, Settings, load, settings

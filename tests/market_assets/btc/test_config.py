@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from market_assets.btc import config
+from market_assets.btc import config, findings
 from market_assets.btc.settings import BtcSettings
 from market_assets.core.errors import InvalidRequest, UnknownName
 from market_assets.settings import load
 
 DATABASE = {"host": "db.example", "port": 5432, "database": "btc", "user": "desk", "password": "s3cr3t-w0rd"}
-KEYS = list(config.dotted_keys())
+KEYS = list(findings.dotted_keys())
 #: everything that no positive whole number is; text, because a mapping is no environment variable
 NO_COUNTS = [0, -1, 1.5, 6.0, True, "10", None, [8], float("nan")]
 WINDOWS = [
@@ -35,7 +35,7 @@ WINDOWS = [
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*config.OLDER_NAMES, *config.SECRETS.values()):
+    for name in (*findings.OLDER_NAMES, *findings.SECRETS.values()):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -400,9 +400,9 @@ def test_the_loader_finds_an_error_exactly_where_the_settings_refuse(stated: obj
     try:
         BtcSettings.model_validate(stated)
     except ValidationError:
-        assert config.findings(stated) != []
+        assert findings.findings(stated) != []
     else:
-        assert config.findings(stated) == []
+        assert findings.findings(stated) == []
 
 
 def test_the_sample_states_every_setting_but_the_database() -> None:

@@ -14,14 +14,15 @@ import pytest
 from pydantic import BaseModel
 
 from market_assets.btc import settings as declared
-from market_assets.btc.config import dotted_keys
+from market_assets.btc.findings import dotted_keys
 from market_assets.btc.settings import BtcSection, BtcSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 PRODUCT = ("market_assets", "resources", "sensors", "schedules", "dashboards")
 #: where settings are declared, read from files and checked; nothing is done with them there
 NO_CONSUMERS = {
-    ROOT / "market_assets" / name for name in ("btc/settings.py", "btc/config.py", "settings.py", "cli/config.py")
+    ROOT / "market_assets" / name
+    for name in ("btc/settings.py", "btc/config.py", "btc/findings.py", "settings.py", "cli/config.py")
 }
 #: properties of sections that check or fingerprint what they read, and do nothing with it
 NO_USE = {"contradictions", "feature_version"}
