@@ -25,7 +25,7 @@ def check() -> None:
     except InvalidSettings as invalid:
         typer.echo("valid: no")
         typer.echo(f"errors:\n{str(invalid).split(chr(10), 1)[1]}")
-        typer.echo("warnings: none")
+        typer.echo("warnings: told once there are no errors")
         raise typer.Exit(1) from None
     warned = warnings(found)
     typer.echo("valid: yes")
