@@ -20,7 +20,8 @@ from market_assets.settings import Settings
 TITLE = "market-assets"
 _DESCRIPTION = (
     "Stored market data, read-only. Every GET over stored assets takes `as_of` and answers with the versions "
-    "published then. Failures are `{detail, code}`, on the btc routes `{error: {code, message}}`. "
+    "published then; the btc routes with the rows that were available then. Failures are `{detail, code}`, on the "
+    "btc routes `{error: {code, message}}`. "
     "Writes need `X-API-Key`."
 )
 

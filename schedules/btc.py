@@ -112,17 +112,15 @@ class Hourly:
     def requests(self) -> list[dg.RunRequest]:
         """The chain over the newest days, or raw days alone where there is nothing to continue from."""
         first = self.first_day()
-        found = self._missing_before(first)
-        tags = partitions.range_tags(str(first), str(self.today))
-        if self.continues(first):
-            chain = dg.RunRequest(
-                run_key=f"btc-hourly:{self.at.isoformat()}",
-                asset_selection=DAILY,
-                asset_check_keys=HOURLY_CHECKS,
-                tags=tags,
-            )
-            return [*found, chain]
-        return [*found, *(self._raw(table, str(first), str(self.today)) for table in _OBSERVED)]
+        if not self.continues(first):
+            return self._raw_days(str(first), newest=True)
+        chain = dg.RunRequest(
+            run_key=f"btc-hourly:{self.at.isoformat()}",
+            asset_selection=DAILY,
+            asset_check_keys=HOURLY_CHECKS,
+            tags=partitions.range_tags(str(first), str(self.today)),
+        )
+        return [*self._raw_days(str(first), newest=False), chain]
 
     def first_day(self) -> date:
         """The earliest day to run: those whose outcomes mature now, and days under repair."""
@@ -150,14 +148,14 @@ class Hourly:
         known = raw.canonical(rows, values).drop_nulls(values)
         return known.height < _DAY_HOURS
 
-    def _missing_before(self, first: date) -> list[dg.RunRequest]:
-        """Raw days before `first` that were never stored; each table for itself."""
+    def _raw_days(self, first: str, *, newest: bool) -> list[dg.RunRequest]:
+        """Raw days before `first` that were never stored, each table for itself; the `newest` from `first` on too."""
         found = []
-        order = [DAY.get_partition_keys(current_time=self.at)]
+        days = DAY.get_partition_keys(current_time=self.at)
         for table in _OBSERVED:
             stored = set(self.store.partitions(table.contract()))
-            missing = [key for key in order[0] if key < str(first) and key not in stored]
-            found += [self._raw(table, *span) for span in partitions.ranges(missing, order)]
+            wanted = [day for day in days if (newest if day >= first else day not in stored)]
+            found += [self._raw(table, *span) for span in partitions.ranges(wanted, [days])]
         return found
 
     def _raw(self, table: type[Table], first: str, last: str) -> dg.RunRequest:

@@ -54,7 +54,7 @@ def _rule(table: str, btc: BtcSettings) -> _Rule:
     if table == "btc_labels":
         return _Rule(pl.col("horizon_h") == max(btc.labels.horizons), "ts", LABEL_HOURS, None)
     if table == "btc_bin_models":
-        usable = pl.col("status").cast(pl.String) == "ok"
+        usable = pl.col("status") == "ok"
         return _Rule(usable, "available_at", _DAY_HOURS * MODEL_LATE_DAYS, _DAY_HOURS * MODEL_STALE_DAYS)
     if table == "btc_signal_performance":
         return _Rule(every, "available_at", _DAY_HOURS + late, _DAY_HOURS + stale)

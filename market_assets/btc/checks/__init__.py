@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -25,6 +24,7 @@ from market_assets.core.contracts import Table
 from market_assets.settings import settings
 from resources.http.errors import VendorError
 from resources.stores.protocol import PartitionStore
+from resources.vendors.glassnode import point_in_time_variant
 from resources.vendors.registry import Vendors
 
 #: lets a run pass the two blocks for missing data, as warnings
@@ -106,19 +106,10 @@ def _variants(context: dg.AssetCheckExecutionContext) -> list[tuple[str, str | N
     found: list[tuple[str, str | None]] = []
     for path in (endpoints.price, endpoints.long_liquidations, endpoints.short_liquidations):
         try:
-            metadata = vendors.glassnode.metric(f"/{path}")
+            found.append((path, point_in_time_variant(vendors.glassnode.metric(path))))
         except VendorError as failed:
             context.log.warning(f"{path}: the vendor was not asked for variants ({failed.detail})")
-            continue
-        found.append((path, _variant(metadata)))
     return found
-
-
-def _variant(metadata: Any) -> str | None:
-    """`refs.metric_variant.pit` of a metric's metadata."""
-    for name in ("refs", "metric_variant", "pit"):
-        metadata = metadata.get(name) if isinstance(metadata, dict) else None
-    return str(metadata) if metadata else None
 
 
 def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:

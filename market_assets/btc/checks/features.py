@@ -86,7 +86,7 @@ def clipped_share(trailing: pl.DataFrame) -> Judgement:
 
 def models_sound(frame: pl.DataFrame, btc: BtcSettings) -> Judgement:
     """An ok model has increasing centers and edges within [0, 1], enough rows, all of them known when it was fitted."""
-    ok = frame.filter(pl.col("status").cast(pl.String) == "ok")
+    ok = frame.filter(pl.col("status") == "ok")
     newest_known = pl.col("train_end") + btc.delay
     wrong = ok.filter(
         pl.any_horizontal(
@@ -102,15 +102,15 @@ def models_sound(frame: pl.DataFrame, btc: BtcSettings) -> Judgement:
 
 def models_fitted(frame: pl.DataFrame, history: pl.DataFrame) -> Judgement:
     """Once there has been a model, every week has one."""
-    first = history.filter(pl.col("status").cast(pl.String) == "ok")["ts"].min()
-    without = frame.filter(pl.col("status").cast(pl.String) != "ok")
+    first = history.filter(pl.col("status") == "ok")["ts"].min()
+    without = frame.filter(pl.col("status") != "ok")
     late = without.clear() if first is None else without.filter(pl.col("ts") > first)
     return warn_unless(late.is_empty(), n=late.height, rows=late.select("ts", pl.col("status").cast(pl.String)))
 
 
 def centers_steady(history: pl.DataFrame) -> Judgement:
     """No center moves by more than 0.10 from one model to the next."""
-    ok = history.filter(pl.col("status").cast(pl.String) == "ok").sort("ts")
+    ok = history.filter(pl.col("status") == "ok").sort("ts")
     moves = ok.select("ts", before=pl.col("centers").shift(1), after="centers").drop_nulls()
     moved = moves.with_columns(
         largest=(pl.col("after").list.eval(pl.element()) - pl.col("before")).list.eval(pl.element().abs()).list.max()
