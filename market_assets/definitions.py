@@ -7,6 +7,8 @@ from market_assets.btc import checks as btc_checks
 from market_assets.core.logs import log_to_file
 from market_assets.equities import assets as equities_assets
 from market_assets.equities import checks as equities_checks
+from market_assets.funding import assets as funding_assets
+from market_assets.funding import checks as funding_checks
 from market_assets.settings import Settings, settings
 from market_assets.tables import QUARANTINES, TABLES
 from resources.http import redact
@@ -15,7 +17,9 @@ from resources.stores import open_store
 from resources.vendors.registry import Vendors
 from schedules.btc import btc_schedules
 from schedules.equities import equities_schedules
+from schedules.funding import funding_schedules
 from sensors.follow import follow_sensor
+from sensors.funding_repair import funding_repair_sensor
 from sensors.repair import repair_sensor
 from sensors.symbols import symbols_sensor
 
@@ -23,7 +27,8 @@ from sensors.symbols import symbols_sensor
 def build_defs(found: Settings | None = None, **resources: object) -> dg.Definitions:
     """Fresh definitions for these settings; `resources` replaces single ones (tests do).
 
-    What asks a domain's vendors is on by default only where they can be asked; following is always on.
+    What asks a domain's vendors is on by default only where they can be asked: exchanges of funding need no
+    key. Following is always on.
     """
     found = found or settings()
     chosen = found.btc.logging
@@ -42,16 +47,18 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
     asks_btc = sandboxed or found.glassnode_api_key is not None
     sensing = dg.DefaultSensorStatus.RUNNING if asks_equities else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
-        assets=[*equities_assets.ASSETS, *btc_assets.ASSETS],
-        asset_checks=[*equities_checks.CHECKS, *btc_checks.CHECKS],
+        assets=[*equities_assets.ASSETS, *btc_assets.ASSETS, *funding_assets.ASSETS],
+        asset_checks=[*equities_checks.CHECKS, *btc_checks.CHECKS, *funding_checks.CHECKS],
         sensors=[
             follow_sensor(default_status=dg.DefaultSensorStatus.RUNNING),
             symbols_sensor(found, default_status=sensing),
             repair_sensor(found, default_status=sensing),
+            funding_repair_sensor(found, default_status=dg.DefaultSensorStatus.RUNNING),
         ],
         schedules=[
             *equities_schedules(found, default_status=_scheduling(asks_equities)),
             *btc_schedules(found, default_status=_scheduling(asks_btc)),
+            *funding_schedules(found, default_status=dg.DefaultScheduleStatus.RUNNING),
         ],
         resources={
             "io_manager": io_manager_for(found),

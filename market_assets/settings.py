@@ -38,7 +38,9 @@ from market_assets.core.settings import (
     YahooSettings,
 )
 from market_assets.equities.settings import EquitiesSettings
+from market_assets.funding.settings import FundingSettings, VenueSettings
 
+VendorSettings = PolygonSettings | YahooSettings | GlassnodeSettings | VenueSettings
 #: settings that must not stand in a file -> the variable that holds each
 SECRETS = {
     "postgres_url": "MARKET_ASSETS_POSTGRES_URL",
@@ -87,6 +89,7 @@ class Settings(BaseSettings):
     yahoo: YahooSettings = YahooSettings()
     equities: EquitiesSettings = EquitiesSettings()
     btc: BtcSettings = BtcSettings()
+    funding: FundingSettings = FundingSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -140,21 +143,23 @@ class Settings(BaseSettings):
     @property
     def vendor_names(self) -> list[str]:
         """Every vendor in use: the equities chain in its order, the one that reconciles, then those of one domain."""
-        return list(dict.fromkeys((*self.equities.sources, self.equities.reconcile.source, "glassnode")))
+        equities = (*self.equities.sources, self.equities.reconcile.source)
+        return list(dict.fromkeys((*equities, "glassnode", *self.funding.exchanges)))
 
-    def vendor(self, name: str) -> PolygonSettings | YahooSettings | GlassnodeSettings:
+    def vendor(self, name: str) -> VendorSettings:
         """The section of a vendor: its address and its budget. A vendor of one domain has it there."""
-        sections: dict[str, PolygonSettings | YahooSettings | GlassnodeSettings] = {
+        sections: dict[str, VendorSettings] = {
             "polygon": self.polygon,
             "yahoo": self.yahoo,
             "glassnode": self.btc.glassnode,
         }
-        return sections[name]
+        return sections[name] if name in sections else self.funding.venue(name)
 
     def config_hash(self) -> str:
         """Fingerprint of what computed values depend on: sources, thresholds, windows; no address, no secret."""
         parts = [part.model_dump_json() for part in (self.equities, self.quality, self.gaps)]
         parts.append(self.btc.model_dump_json(exclude=_NOT_COMPUTED_FROM))
+        parts.append(self.funding.model_dump_json(exclude={"venues"}))
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
     def source_name(self, vendor: str) -> str:

@@ -4,14 +4,25 @@ from market_assets.btc import schemas as btc
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import UnknownName
 from market_assets.equities import schemas as equities
+from market_assets.funding import schemas as funding
 
 #: table name -> contract, in the order of the graph
-TABLES: dict[str, Contract] = {table.contract().name: table.contract() for table in (*equities.TABLES, *btc.TABLES)}
+TABLES: dict[str, Contract] = {
+    table.contract().name: table.contract() for table in (*equities.TABLES, *btc.TABLES, *funding.TABLES)
+}
 
 #: companion tables of rows that a contract's row rules rejected: one per table that is fetched
 QUARANTINES: dict[str, Contract] = {
     f"quarantine_{name}": TABLES[name].quarantine()
-    for name in ("equities_daily_bars", "equities_corporate_actions", "btc_price", "btc_liquidations")
+    for name in (
+        "equities_daily_bars",
+        "equities_corporate_actions",
+        "btc_price",
+        "btc_liquidations",
+        "funding_contracts",
+        "funding_rates",
+        "funding_snapshot",
+    )
 }
 
 

@@ -1,13 +1,15 @@
 """How the last fetch of each partition ended: the memory that retries, gaps and status pages share.
 
 SQLite in `<home>/state`, one row per asset and partition. A retry of a failed run skips what the
-run group already finished; `equities_gaps` tells a failed fetch from a vendor's hole by it.
+run group already finished; `equities_gaps` tells a failed fetch from a vendor's hole by it. Beside it
+stand the repairs that were asked for, and how far back each exchange keeps a contract's history.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -23,12 +25,19 @@ CREATE TABLE IF NOT EXISTS fetches (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS repairs (
   asset TEXT NOT NULL, partition TEXT NOT NULL, day TEXT NOT NULL, PRIMARY KEY (asset, partition, day)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS repair_times (
+  asset TEXT NOT NULL, partition TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (asset, partition)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS floors (
+  exchange TEXT NOT NULL, native_symbol TEXT NOT NULL, floor_at TEXT NOT NULL,
+  PRIMARY KEY (exchange, native_symbol)
 ) WITHOUT ROWID"""
 _BUSY_S = 30.0
 
 
 class FetchLog:
-    """The last outcome per asset and partition. Safe to share between processes."""
+    """The last outcome per asset and partition. Safe to share between processes and threads."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "state" / "fetches.sqlite"
@@ -100,21 +109,65 @@ class FetchLog:
             days.setdefault(partition, []).append(date.fromisoformat(day))
         return days
 
-    def repaired(self, asset: str, partitions: Iterable[str]) -> None:
-        """Forget the repairs of partitions that have no open gap any more."""
+    def repair_asked_at(self, asset: str, partitions: Iterable[str], at: datetime) -> None:
+        """Note that these partitions are fetched again from `at` on because of a gap."""
+        told = clock.instant(at).isoformat()
         with self._open() as db:
             db.executemany(
-                "DELETE FROM repairs WHERE asset = ? AND partition = ?", [(asset, key) for key in partitions]
+                "INSERT OR REPLACE INTO repair_times VALUES (?, ?, ?)", [(asset, key, told) for key in partitions]
             )
+
+    def repair_times(self, asset: str) -> dict[str, datetime]:
+        """Partition -> the last time it was fetched again."""
+        with self._open() as db:
+            found = db.execute("SELECT partition, at FROM repair_times WHERE asset = ? ORDER BY partition", (asset,))
+            return {partition: clock.instant(at) for partition, at in found}
+
+    def repaired(self, asset: str, partitions: Iterable[str]) -> None:
+        """Forget the repairs of partitions that have no open gap any more."""
+        keys = [(asset, key) for key in partitions]
+        with self._open() as db:
+            db.executemany("DELETE FROM repairs WHERE asset = ? AND partition = ?", keys)
+            db.executemany("DELETE FROM repair_times WHERE asset = ? AND partition = ?", keys)
+
+    def note_floor(self, exchange: str, native_symbol: str, floor_at: datetime) -> None:
+        """Note that the exchange keeps nothing of the contract from before `floor_at`; the newest note counts."""
+        told = clock.instant(floor_at).isoformat()
+        with self._open() as db:
+            db.execute("INSERT OR REPLACE INTO floors VALUES (?, ?, ?)", (exchange, native_symbol, told))
+
+    def floors(self) -> pl.DataFrame:
+        """Columns exchange, native_symbol, history_floor (UTC); one row per contract with a floor, sorted."""
+        with self._open() as db:
+            found = db.execute("SELECT * FROM floors ORDER BY exchange, native_symbol").fetchall()
+        return pl.DataFrame(
+            [(exchange, native, clock.instant(at)) for exchange, native, at in found],
+            schema={"exchange": pl.String, "native_symbol": pl.String, "history_floor": UTC_MICROS},
+            orient="row",
+        )
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self._path, timeout=_BUSY_S)
+        db = self._connected()
         try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA)
             with db:
                 yield db
         finally:
             db.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        give_up = time.monotonic() + _BUSY_S
+        while True:
+            db = sqlite3.connect(self._path, timeout=_BUSY_S)
+            try:
+                # switching to WAL does not wait for other openers, whatever the busy timeout
+                db.execute("PRAGMA journal_mode = WAL")
+                db.executescript(_SCHEMA)
+            except sqlite3.OperationalError as busy:
+                db.close()
+                if "locked" not in str(busy) or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.02)
+            else:
+                return db

@@ -2,12 +2,15 @@
 
 A unit is one request series: one symbol over a block of years. Each finished unit is validated and
 stored at once; a vendor's failure costs its own unit, and the run fails at the end naming every
-unit that did. A retry skips what its run group has stored.
+unit that did. A retry skips what its run group has stored. Units may be fetched side by side in
+threads; they are stored one after another, in the order in which they are finished.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import dagster as dg
@@ -18,6 +21,7 @@ from market_assets.core.contracts import Contract
 from market_assets.core.errors import MarketAssetsError
 from resources.fetch_log import FetchLog
 from resources.http.errors import AllSourcesFailed, Unauthorized, VendorError
+from resources.http.workers import Workers
 from resources.io_managers import attach, numbers
 from resources.stores.protocol import PartitionStore, Stored, Written
 
@@ -26,6 +30,14 @@ log = logging.getLogger(__name__)
 
 class QuarantineOverflow(MarketAssetsError):
     """So many rows of a partition break row rules that the answer as a whole is not believed."""
+
+    outcome = "quarantine"
+
+
+class Incomplete(MarketAssetsError):
+    """A unit is stored without some of what it should have brought."""
+
+    outcome = "incomplete"
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,13 @@ class FetchedPartitions:
     frames: Mapping[str, pl.DataFrame]
     quarantined: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: what is missing in it: the frames are stored, and the unit counts as failed with this text
+    incomplete: str | None = None
+
+
+#: a unit and what it brought, or why it did not
+Answer = tuple[Unit, FetchedPartitions | VendorError]
+Fetch = Callable[[Unit], FetchedPartitions]
 
 
 @dataclass(frozen=True)
@@ -55,35 +74,47 @@ class PartitionFetch:
     contract: Contract
     max_quarantine_share: float
 
-    def run(self, units: Sequence[Unit], fetch: Callable[[Unit], FetchedPartitions]) -> Stored:
-        """Fetch every unit that this run group has not stored yet.
+    def run(self, units: Sequence[Unit], fetch: Fetch, *, workers: int = 1) -> Stored:
+        """Fetch every unit that this run group has not stored yet, `workers` of them at a time.
 
-        Raises dg.Failure naming the units that failed; Unauthorized ends the run at once, because
-        no other unit would fare better.
+        With more than one, `fetch` is called in threads and must keep to the network; the store is
+        this thread's. Raises dg.Failure naming the units that failed; after Unauthorized no further
+        unit is asked for, because none would fare better.
         """
         done = self.log.finished_by(self.contract.name, self._run_group)
+        asked: list[Unit] = []
         written: dict[str, Written] = {}
-        failures: dict[str, str] = {}
         for unit in units:
             if done.issuperset(unit.partitions):
                 written |= {key: self._already(key) for key in unit.partitions}
                 self.context.log.info(f"{unit.name}: stored by the run this one retries")
-                continue
+            else:
+                asked.append(unit)
+        failures: dict[str, str] = {}
+        for unit, brought in _one_by_one(asked, fetch) if workers == 1 else _side_by_side(asked, fetch, workers):
             try:
-                written |= self._store(unit, fetch(unit))
-            except (VendorError, QuarantineOverflow) as failed:
-                outcome = failed.outcome if isinstance(failed, VendorError) else "quarantine"
-                failures[unit.name] = _told(failed)
-                self.log.failed(self.contract.name, unit.partitions, self._run_group, outcome, failures[unit.name])
-                self.context.log.error(f"{unit.name}: {failures[unit.name]}")
-                log.error("%s %s: %s", self.contract.name, unit.name, failures[unit.name])
-                if isinstance(failed, Unauthorized):
-                    break
+                if isinstance(brought, VendorError):
+                    raise brought
+                written |= self._store(unit, brought)
+                if brought.incomplete is not None:
+                    raise Incomplete(brought.incomplete)
+            except (VendorError, QuarantineOverflow, Incomplete) as failed:
+                failures[unit.name] = self._note(unit, failed)
+            else:
+                self.log.succeeded(self.contract.name, unit.partitions, self._run_group)
         if failures:
             self._report(written)
-            stored = sum(written.keys() >= set(unit.partitions) for unit in units)
-            raise dg.Failure(_describe(self.contract, failures, stored, len(units)), allow_retries=False)
+            n_stored = sum(written.keys() >= set(unit.partitions) for unit in units if unit.name not in failures)
+            raise dg.Failure(_describe(self.contract, failures, n_stored, len(units)), allow_retries=False)
         return Stored(written)
+
+    def _note(self, unit: Unit, failed: VendorError | QuarantineOverflow | Incomplete) -> str:
+        """Tell everyone who asks later why a unit failed; returns the text."""
+        told = _told(failed)
+        self.log.failed(self.contract.name, unit.partitions, self._run_group, failed.outcome, told)
+        self.context.log.error(f"{unit.name}: {told}")
+        log.error("%s %s: %s", self.contract.name, unit.name, told)
+        return told
 
     def _store(self, unit: Unit, brought: FetchedPartitions) -> dict[str, Written]:
         quarantine = self.contract.quarantine()
@@ -107,7 +138,6 @@ class PartitionFetch:
             stored[key] = self.store.write(self.contract, key, frame, run_id=self.context.run.run_id)
             facts = {**brought.metadata.get(key, {}), "quarantined_rows": rejected.height}
             attach(self.context.get_step_execution_context(), self.context.asset_key, key, facts)
-        self.log.succeeded(self.contract.name, unit.partitions, self._run_group)
         return stored
 
     @property
@@ -125,18 +155,46 @@ class PartitionFetch:
         )
 
     def _report(self, written: Mapping[str, Written]) -> None:
-        """Tell Dagster of the finished partitions although the step fails."""
+        """Tell Dagster of the stored partitions although the step fails."""
+        asset, step = self.context.asset_key, self.context.get_step_execution_context()
         for key, entry in written.items():
+            facts = {**numbers(self.contract, entry), **(step.get_asset_metadata(asset, key) or {})}
             self.context.log_event(
-                dg.AssetMaterialization(
-                    self.context.asset_key,
-                    partition=key,
-                    metadata={**numbers(self.contract, entry), "step_failed_later": True},
-                )
+                dg.AssetMaterialization(asset, partition=key, metadata={**facts, "step_failed_later": True})
             )
 
 
-def _told(failed: VendorError | QuarantineOverflow) -> str:
+def _one_by_one(units: Sequence[Unit], fetch: Fetch) -> Iterator[Answer]:
+    for unit in units:
+        brought = _asked(fetch, unit)
+        yield unit, brought
+        if isinstance(brought, Unauthorized):
+            return
+
+
+def _side_by_side(units: Sequence[Unit], fetch: Fetch, workers: int) -> Iterator[Answer]:
+    """As they are finished. What is under way and what waits to be stored are `workers` units at most."""
+    waiting = iter(units)
+    with Workers(workers) as threads:
+        under_way = {threads.submit(_asked, fetch, unit): unit for unit in islice(waiting, workers)}
+        while under_way:
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                unit, brought = under_way.pop(future), future.result()
+                if isinstance(brought, Unauthorized):
+                    waiting = iter(())
+                # before the yield, so that the next one is fetched while this one is stored
+                under_way |= {threads.submit(_asked, fetch, following): following for following in islice(waiting, 1)}
+                yield unit, brought
+
+
+def _asked(fetch: Fetch, unit: Unit) -> FetchedPartitions | VendorError:
+    try:
+        return fetch(unit)
+    except VendorError as failed:
+        return failed
+
+
+def _told(failed: VendorError | QuarantineOverflow | Incomplete) -> str:
     """The failure with the place it happened at; an exhausted chain tells each source's own."""
     if not isinstance(failed, AllSourcesFailed):
         return str(failed)

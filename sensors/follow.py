@@ -6,7 +6,9 @@ whole ranges. A materialisation whose content did not change makes nothing stale
 never materialised. A partition is asked for only when every partitioned parent has stored data that
 agrees with it on the dimensions they share. What is up to date is told by runs, not by the order of
 events: a run that began before its input changed has not read the change, however late it stored.
-Raw assets are never asked for here: that is the business of schedules and backfills.
+Raw assets are never asked for here: that is the business of schedules and backfills. Inputs that an
+asset only looks up (its references) trigger nothing. A live table, rewritten every few minutes, waits
+for live inputs alone: a backfill of hours must not hold it up, and its next turn comes soon.
 """
 
 import json
@@ -21,6 +23,7 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilt
 
 from market_assets.core import partitions
 from market_assets.core.contracts import WHOLE
+from market_assets.core.market_asset import REFERENCES_METADATA
 from market_assets.tables import TABLES
 
 _EVENTS_PER_TICK = 5000
@@ -104,7 +107,7 @@ class Follower:
     def _mark(
         self, parent: dg.AssetKey, child: dg.AssetKey, seen: Mapping[str, int], changed: Mapping[str, int]
     ) -> None:
-        if not seen or child not in self.graph.materializable_asset_keys:
+        if not seen or child not in self.graph.materializable_asset_keys or parent in self._references(child):
             return
         stale = self.cursor.pending.setdefault(child.to_user_string(), {})
         newest = max(seen.values())
@@ -158,7 +161,7 @@ class Follower:
         keys = set(definition.get_partition_keys(dynamic_partitions_store=self.instance))
         for parent in self.graph.get(child).parent_keys:
             shared = [d for d in dimensions if d in _dimensions(parent)]
-            if self.graph.get(parent).partitions_def is None or not shared:
+            if self.graph.get(parent).partitions_def is None or not shared or parent in self._references(child):
                 continue
             stored = {_project(key, _dimensions(parent), shared) for key in self._latest_ids(parent)}
             keys = {key for key in keys if _project(key, dimensions, shared) in stored}
@@ -184,7 +187,7 @@ class Follower:
         pending = {dg.AssetKey.from_user_string(name): stale for name, stale in self.cursor.pending.items() if stale}
         ready = [
             key for key in sorted(pending, key=str)
-            if not (self._ancestors(key) | {key}) & running and not self._ancestors(key) & set(pending)
+            if not (self._awaited(key) | {key}) & running and not self._awaited(key) & set(pending)
         ]  # fmt: skip
         for group in self._groups(ready, pending):
             first = group[0]
@@ -242,12 +245,23 @@ class Follower:
                 for child in children
                 if child not in chosen
                 and _dimensions(child) == dimensions
+                and not self._references(child) & set(chosen)
                 and not (self._ancestors(child) - set(chosen)) & (awaited | self._descendants(chosen))
             ]
             if not following:
                 break
             chosen += following
         return chosen
+
+    def _references(self, key: dg.AssetKey) -> set[dg.AssetKey]:
+        """The inputs that an asset only looks up."""
+        named = self.graph.get(key).metadata.get(REFERENCES_METADATA)
+        return {dg.AssetKey(name) for name in named} if isinstance(named, list) else set()
+
+    def _awaited(self, key: dg.AssetKey) -> set[dg.AssetKey]:
+        """What must be neither pending nor running before an asset starts: all upstream, of a live table the live."""
+        ancestors = self._ancestors(key)
+        return {up for up in ancestors if _is_live(up)} if _is_live(key) else ancestors
 
     def _ancestors(self, key: dg.AssetKey) -> set[dg.AssetKey]:
         found: set[dg.AssetKey] = set()
@@ -274,6 +288,11 @@ class Follower:
 def _dimensions(key: dg.AssetKey) -> tuple[str, ...]:
     table = TABLES.get(key.to_user_string())
     return table.dimensions if table else ()
+
+
+def _is_live(key: dg.AssetKey) -> bool:
+    table = TABLES.get(key.to_user_string())
+    return table is not None and table.live
 
 
 def _project(key: str, dimensions: Sequence[str], shared: Sequence[str]) -> tuple[str, ...]:

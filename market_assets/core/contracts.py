@@ -36,6 +36,7 @@ _POSTGRES_TYPES: dict[Any, str] = {
     UTC_MICROS: "timestamptz",
     pl.List(pl.String): "text[]",
     pl.List(pl.Float64): "double precision[]",
+    pl.List(UTC_MICROS): "timestamptz[]",
 }
 
 
@@ -79,6 +80,9 @@ class Contract:
     time_column: str | None
     #: tz-aware instant at which a row could first be used, where the table states it
     observed: bool
+    #: rewritten every few minutes: superseded versions are kept by number alone, and what follows does not
+    #: wait for inputs that are not live
+    live: bool = False
 
     @functools.cached_property
     def schema(self) -> pl.Schema:
@@ -221,6 +225,7 @@ class Contract:
             partitioned_by=self.partitioned_by,
             time_column=self.time_column,
             observed=self.observed,
+            live=self.live,
         )
 
 
@@ -233,6 +238,7 @@ class Table:
     key: ClassVar[tuple[str, ...]]
     partitioned_by: ClassVar[Mapping[str, str]] = {}
     time_column: ClassVar[str | None] = None
+    live: ClassVar[bool] = False
 
     @classmethod
     @functools.cache
@@ -256,6 +262,7 @@ class Table:
             partitioned_by=dict(cls.partitioned_by),
             time_column=cls.time_column,
             observed="ingested_at" in columns,
+            live=cls.live,
         )
 
     def __new__(cls) -> Self:

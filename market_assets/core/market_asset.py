@@ -19,6 +19,8 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 OWNERS = ["team:market-data"]
 TABLE_METADATA = "market_assets/table"
+#: inputs that are looked up: a change of them does not make stale what was computed
+REFERENCES_METADATA = "market_assets/references"
 
 
 def market_asset(
@@ -30,12 +32,14 @@ def market_asset(
     kinds: set[str] | None = None,
     lineage: Mapping[str, Sequence[str]] | None = None,
     pool: str | None = None,
+    references: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare the asset that fills `table`. Name, group and description come from the declaration.
 
     `lineage` maps a column to the `table.column`s it is computed from; a tag named as the group tells
     how the table is cut, so that one range run can carry all of a kind (`tag:equities=year`). At most as
-    many steps of one `pool` run at once, over all runs, as the instance allows it.
+    many steps of one `pool` run at once, over all runs, as the instance allows it. `references` are those
+    of its inputs that are only looked up: the follow sensor neither waits for them nor acts on their changes.
     """
     contract = table.contract()
     group, dimensions = contract.name.split("_")[0], "_".join(contract.dimensions) or "none"
@@ -62,6 +66,7 @@ def market_asset(
                 "dagster/column_schema": column_schema(contract),
                 "dagster/table_name": contract.name,
                 **({"dagster/column_lineage": column_lineage(lineage)} if lineage else {}),
+                **({REFERENCES_METADATA: list(references)} if references else {}),
             },
         )(compute)
 

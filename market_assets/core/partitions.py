@@ -102,6 +102,13 @@ def ranges(keys: Iterable[str], order: Sequence[Sequence[str]]) -> list[tuple[st
     ]
 
 
+def covered(span: tuple[str, str], order: Sequence[Sequence[str]]) -> list[str]:
+    """Every key that a range covers: of a two-dimensional one the cross product of both dimensions' blocks."""
+    first, last = (end.split(SEPARATOR, len(order) - 1) for end in span)
+    blocks = [keys[keys.index(a) : keys.index(b) + 1] for keys, a, b in zip(order, first, last, strict=True)]
+    return [SEPARATOR.join(key) for key in itertools.product(*blocks)]
+
+
 def _check_known(keys: Iterable[str], order: Sequence[Sequence[str]]) -> None:
     for key in keys:
         parts = key.split(SEPARATOR, len(order) - 1) if len(order) > 1 else [key]

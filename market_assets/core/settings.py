@@ -44,6 +44,7 @@ class RetentionSettings(Section):
     raw_days: int = Field(90, ge=1, description="Raw vendor responses")
     versions: int = Field(10, ge=0, description="Superseded versions kept per partition")
     versions_days: int = Field(30, ge=0, description="Days for which every superseded version is kept")
+    snapshot_days: int = Field(30, ge=1, description="Days of every funding snapshot; of older ones the last an hour")
 
 
 class ApiSettings(Section):
@@ -66,6 +67,7 @@ class RateBudget(Section):
 
     per_second: int = Field(0, ge=0)
     per_minute: int = Field(0, ge=0)
+    per_5_minutes: int = Field(0, ge=0)
     per_day: int = Field(0, ge=0)
 
 

@@ -58,14 +58,14 @@ class Spacing:
     def __init__(self, key: str, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._key, self._seconds, self._monotonic = key, seconds, monotonic
 
-    def wait(self, sleep: Callable[[float], None]) -> float:
-        """Take the next turn and sleep until it comes; returns the seconds waited."""
+    def wait(self, sleep: Callable[[float], None], cost: int = 1) -> float:
+        """Take the next `cost` turns and sleep until the first comes; returns the seconds waited."""
         if not self._seconds:
             return 0.0
         with self._lock:
             at = self._monotonic()
             turn = max(at, self._turns.get(self._key, at))
-            self._turns[self._key] = turn + self._seconds
+            self._turns[self._key] = turn + self._seconds * cost
         if turn > at:
             sleep(turn - at)
         return turn - at
@@ -102,6 +102,7 @@ class Budget:
         windows = (
             Window("second", 1, rates.per_second),
             Window("minute", 60, rates.per_minute),
+            Window("5 minutes", 300, rates.per_5_minutes),
             Window("day", 86_400, rates.per_day),
         )
         limited = tuple(window for window in windows if window.limit)
@@ -110,25 +111,26 @@ class Budget:
     def reserve(self, sleep: Callable[[float], None], cost: int = 1) -> float:
         """Take `cost` requests from every window, waiting for the next second or minute if need be, then for its turn.
 
-        Returns the seconds waited. Raises BudgetExhausted where a long window is spent, or a short
-        one does not come within `wait_s`.
+        Returns the seconds waited. Raises BudgetExhausted where a long window is spent, a short one
+        does not come within `wait_s`, or no window of that length is ever large enough.
         """
+        self._check(cost)
         waited = 0.0
         while (short := self._take(cost)) is not None:
             pause = max(0.0, (short.resets_at - self.now()).total_seconds()) + 0.001
             length = next(window.seconds for window in self.windows if window.name == short.name)
             if length >= _LONG_S or waited + pause > self.wait_s:
-                setting = self.setting or f"{self.vendor}.budget"
+                which = "these" if short.name[0].isdigit() else "this"
                 raise BudgetExhausted(
                     self.vendor,
-                    f"budget of this {short.name} is spent ({short.used}/{short.limit} requests)",
+                    f"budget of {which} {short.name} is spent ({short.used}/{short.limit} requests)",
                     retry_at=short.resets_at,
-                    advice=f"It resets at {short.resets_at:%Y-%m-%d %H:%M:%SZ}; or raise {setting}",
+                    advice=f"It resets at {short.resets_at:%Y-%m-%d %H:%M:%SZ}; or raise {self._raised_by}",
                 )
             sleep(pause)
             waited += pause
         # last, so that nothing comes between the turn and the request
-        return waited + (self.spacing.wait(sleep) if self.spacing else 0.0)
+        return waited + (self.spacing.wait(sleep, cost) if self.spacing else 0.0)
 
     def use(self) -> list[WindowUse]:
         """How much of each window is used now."""
@@ -144,6 +146,19 @@ class Budget:
             for window in self.windows
             for start, used in [counted.get(window.name, (0, 0))]
         ]
+
+    @property
+    def _raised_by(self) -> str:
+        return self.setting or f"{self.vendor}.budget"
+
+    def _check(self, cost: int) -> None:
+        for window in self.windows:
+            if cost > window.limit:
+                raise BudgetExhausted(
+                    self.vendor,
+                    f"a request that counts as {cost} never fits into {window.limit} per {window.name}",
+                    advice=f"Raise {self._raised_by}",
+                )
 
     def _take(self, cost: int) -> WindowUse | None:
         if not self.windows:

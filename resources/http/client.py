@@ -7,12 +7,14 @@ call; its waits do not count against the call's deadline. A breaker's probe is a
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
+
+import orjson
 
 from market_assets.core.settings import FetchSettings, RateBudget
 from market_assets.settings import Settings
-from resources.http import redact
+from resources.http import redact, workers
 from resources.http.breaker import Breaker
 from resources.http.budget import Budget, Spacing
 from resources.http.errors import (
@@ -46,7 +48,7 @@ class Recorded:
         """Pass on, then keep the body."""
         reply = self.below.send(request)
         digest = self.raw.put(
-            self.vendor, reply.body, url=request.url, status=reply.status, received_at=reply.received_at
+            self.vendor, reply.body, url=request.asked, status=reply.status, received_at=reply.received_at
         )
         return replace(reply, digest=digest)
 
@@ -121,7 +123,7 @@ class Guarded:
 
 
 class VendorClient:
-    """Everything a vendor's file needs to ask its vendor."""
+    """Everything a vendor's file needs to ask its vendor. Threads may share one."""
 
     def __init__(
         self,
@@ -140,6 +142,7 @@ class VendorClient:
         headers: Mapping[str, str] | None = None,
         spacing_s: float = 0.0,
         budget_setting: str | None = None,
+        lane: str = "",
         timing: Timing | None = None,
     ) -> None:
         self.vendor, self.source, self.base_url = vendor, source, base_url.rstrip("/")
@@ -151,7 +154,7 @@ class VendorClient:
         # the sandbox's key is no secret, and a word of our own messages
         if self._key and self._key != SANDBOX_KEY:
             redact.remember(self._key)
-        known_as = fingerprint(vendor, self._key)
+        known_as = fingerprint(vendor, self._key, lane)
         self.budget = Budget.of(
             vendor,
             known_as,
@@ -177,31 +180,61 @@ class VendorClient:
         *,
         read: Callable[[Reply], Value],
         context: str = "",
+        cost: int = 1,
     ) -> tuple[Value, Reply]:
         """Ask for `path` below the base URL; the value that `read` makes of the reply, and the reply.
 
-        Raises a VendorError. A missing key is told before anything is sent.
+        `cost` is what the vendor counts a request as. Raises a VendorError. A missing key is told
+        before anything is sent.
         """
+        query = f"?{urlencode(params)}" if params else ""
+        return self._ask("GET", path, query, b"", read, context, cost)
+
+    def post(
+        self,
+        path: str,
+        json: Mapping[str, Any],
+        *,
+        read: Callable[[Reply], Value],
+        context: str = "",
+        cost: int = 1,
+    ) -> tuple[Value, Reply]:
+        """Ask as `get` does, by posting `json`: a question put that way, repeated like any other."""
+        return self._ask("POST", path, "", orjson.dumps(dict(json)), read, context, cost)
+
+    def close(self) -> None:
+        """Close the connection pool."""
+        self._wire.close()
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        content: bytes,
+        read: Callable[[Reply], Value],
+        context: str,
+        cost: int,
+    ) -> tuple[Value, Reply]:
+        workers.check()
         # anything else after the host could name another host, and the key would go there
         if not path.startswith("/"):
             raise BadRequest(self.vendor, f"a path starts with a slash, not {path[:80]!r}", context=context)
         self._check_key(path, context)
-        query = f"?{urlencode(params)}" if params else ""
         request = Request(
             url=f"{self.base_url}{path}{query}",
-            headers=self._all_headers(),
+            headers=self._all_headers() | ({"Content-Type": "application/json"} if content else {}),
             endpoint=path.partition("?")[0],
             context=context,
             read=read,
             attempts=self._fetch.attempts,
             timeout_s=self._fetch.timeout_s,
+            method=method,
+            content=content,
+            cost=cost,
         )
         reply = self._stack.send(request)
         return cast(Value, reply.value), reply
-
-    def close(self) -> None:
-        """Close the connection pool."""
-        self._wire.close()
 
     def _all_headers(self) -> dict[str, str]:
         if not self._key:
@@ -244,6 +277,7 @@ def connect(
     rates: RateBudget | None = None,
     spaced: bool = False,
     budget_setting: str | None = None,
+    lane: str = "",
     timing: Timing | None = None,
 ) -> VendorClient:
     """The client of `vendor` by the settings: live, or against the sandbox.
@@ -251,6 +285,8 @@ def connect(
     The sandbox has no budget unless `rates` gives one, and is asked with the key `sandbox` where
     none is set. `fetch` replaces the common rules of asking. A `spaced` vendor's requests start as
     far apart as its rate per minute says. A `key_header` other than Authorization holds the key bare.
+    A `lane` has a budget of its own (`rates`, or the vendor's) beside the vendor's other lanes; breaker,
+    statistics and raw store are those of the vendor.
     """
     state = VendorState.of(settings.home)
     sandbox = settings.vendors == "sandbox"
@@ -270,5 +306,6 @@ def connect(
         headers=headers,
         spacing_s=60 / allowed.per_minute if spaced and allowed.per_minute else 0.0,
         budget_setting=budget_setting,
+        lane=lane,
         timing=timing,
     )

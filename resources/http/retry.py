@@ -39,7 +39,7 @@ class Retried:
         failure: VendorError | None = None
         for attempt in range(1, request.attempts + 1):
             try:
-                ends += self.budget.reserve(self.timing.sleep)
+                ends += self.budget.reserve(self.timing.sleep, request.cost)
             except BudgetExhausted:
                 # the call failed at the vendor before its budget ran out: that is the news
                 if failure is not None:

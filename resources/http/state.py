@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS source_state (
@@ -68,7 +68,11 @@ class CallStats:
 
 
 class VendorState:
-    """The shared file. One connection per thread; safe to use from many processes."""
+    """The shared file. One connection per thread; safe to use from many threads and processes."""
+
+    #: (process, file) -> the lock its threads queue at: SQLite's own waiting is a poll that lets some of them wait
+    #: ten times as long. A child of a fork has one of its own, whatever its parent's threads were doing
+    _turns: ClassVar[dict[tuple[int, Path], threading.Lock]] = {}
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -82,14 +86,15 @@ class VendorState:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction that holds the write lock from its first statement; rolled back on error."""
-        db = self._connection()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
+        with self._turns.setdefault((os.getpid(), self.path), threading.Lock()):
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a read-only query."""
@@ -202,13 +207,12 @@ class VendorState:
                 return db
 
 
-def fingerprint(vendor: str, key: str | None) -> str:
-    """A name for a vendor's key that does not tell the key."""
-    if not key:
-        return vendor
+def fingerprint(vendor: str, key: str | None, lane: str = "") -> str:
+    """A name for a vendor's key that does not tell the key; a lane is a budget of its own."""
     from hashlib import sha256
 
-    return f"{vendor}:{sha256(f'{vendor}/{key}'.encode()).hexdigest()[:12]}"
+    known_as = f"{vendor}:{sha256(f'{vendor}/{key}'.encode()).hexdigest()[:12]}" if key else vendor
+    return f"{known_as}/{lane}" if lane else known_as
 
 
 def instant(seconds: float) -> datetime:

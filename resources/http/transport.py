@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from market_assets.core import clock
+from resources.http import workers
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """One call. `url` and `headers` may hold the key: neither is ever shown."""
+    """One call: a question, so it may be asked again. `url`, `headers`, `content` may hold the key: none is shown."""
 
     url: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
@@ -41,6 +42,16 @@ class Request:
     attempts: int
     #: time for the next request, in seconds
     timeout_s: float
+    method: str = "GET"
+    #: JSON that is posted
+    content: bytes = field(default=b"", repr=False)
+    #: what each request takes from the budget
+    cost: int = 1
+
+    @property
+    def asked(self) -> str:
+        """Where the answer came from: the URL, and behind a # what was posted to it."""
+        return f"{self.url}#{self.content.decode()}" if self.content else self.url
 
 
 class Transport(Protocol):
@@ -57,7 +68,7 @@ class Timing:
 
     now: Callable[[], datetime] = clock.now
     monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = workers.sleep
     #: factor on each back-off wait
     jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Wire:
-    """httpx, one connection pool. Redirects are answers, not instructions."""
+    """httpx, one connection pool for all threads. Redirects are answers, not instructions."""
 
     def __init__(self, vendor: str, base_url: str, timing: Timing) -> None:
         import httpx
@@ -26,7 +26,13 @@ class Wire:
         """Send one request. Raises Unavailable where no whole answer arrives within its timeout."""
         ends = self._timing.monotonic() + request.timeout_s
         try:
-            with self._client.stream("GET", request.url, headers=request.headers, timeout=request.timeout_s) as answer:
+            with self._client.stream(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.content or None,
+                timeout=request.timeout_s,
+            ) as answer:
                 body = self._read(answer, ends, request)
                 return Reply(answer.status_code, body, dict(answer.headers), self._timing.now())
         except self._httpx.TimeoutException:

@@ -11,7 +11,18 @@ from typing import Any
 from fastapi import Body, FastAPI, HTTPException
 
 from market_assets.core import clock
-from resources.sandbox import glassnode, polygon, yahoo
+from resources.sandbox import (
+    binance_archive,
+    binance_futures,
+    bybit,
+    deribit,
+    dydx,
+    glassnode,
+    hyperliquid,
+    okx,
+    polygon,
+    yahoo,
+)
 from resources.sandbox.backend import DEFAULT_SEED, Backend
 from resources.sandbox.desk import Desk, Ledger, entries
 from resources.sandbox.faults import Faults, UnknownFault, from_json
@@ -41,6 +52,8 @@ def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[]
     app.include_router(polygon.router(desk))
     app.include_router(yahoo.router(desk))
     app.include_router(glassnode.router(desk))
+    for exchange in (binance_futures, binance_archive, bybit, okx, hyperliquid, deribit, dydx):
+        app.include_router(exchange.router(desk))
     app.add_middleware(Ledger, asked=asked)
 
     @app.get("/_sandbox/health")

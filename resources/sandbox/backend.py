@@ -1,9 +1,10 @@
-"""What a vendor's route asks of a backend: instruments, raw daily bars, splits, dividends, hours of bitcoin.
+"""What a vendor's route asks of a backend: instruments, daily bars, splits, dividends, hours of bitcoin, perpetuals.
 
-Everything is by house symbol and vendor-neutral; wire formats are the vendors' business.
+Everything is vendor-neutral, and by house symbol but for perpetuals, which are by exchange and its own name
+of the contract; wire formats are the vendors' business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any, Literal, Protocol, Self
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.sandbox.hours import Hours
+from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
 
 AssetClass = Literal["stock", "etf", "index", "crypto"]
 Floats = NDArray[np.float64]
@@ -164,4 +166,16 @@ class Backend(Protocol):
 
     def btc_liquidations(self, at: datetime) -> Hours:
         """Liquidated futures volume `long`, `short` (BTC) of the hours begun by `at`, the running one in part."""
+        ...
+
+    def perpetuals(self, exchange: str, at: datetime) -> Sequence[Perpetual]:
+        """Every contract the exchange had listed by `at`, closed ones included; none of an exchange it lacks."""
+        ...
+
+    def settlements(self, exchange: str, native_symbol: str, at: datetime) -> Settlements:
+        """What was settled by `at` and is still kept by the exchange; none of a contract it does not know."""
+        ...
+
+    def quotes(self, exchange: str, at: datetime) -> Mapping[str, Quote]:
+        """The current state of every open contract by native symbol. Worked out when looked up, not before."""
         ...

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from market_assets.core.errors import MarketAssetsError
-from resources.sandbox import convert_btc, convert_equities
+from resources.sandbox import convert_btc, convert_equities, convert_funding
 
-_DOMAINS = (convert_equities, convert_btc)
+_DOMAINS = (convert_equities, convert_btc, convert_funding)
 
 
 class NothingToConvert(MarketAssetsError):
@@ -31,7 +31,7 @@ def convert(source: Path, target: Path) -> list[str]:
             said += lines
     if not said:
         records = " or ".join(domain.RECORD for domain in _DOMAINS)
-        raise NothingToConvert(f"{source} must hold {records}; found neither")
+        raise NothingToConvert(f"{source} must hold {records}; found none")
     return said
 
 

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
-VENDORS = ("polygon", "yahoo", "glassnode")
-#: vendors whose rows are hours: their `dates` may also name single hours, as 2024-06-10T05 (UTC)
-HOURLY = ("glassnode",)
 _DAILY = ("polygon", "yahoo")
+#: vendors whose rows are hours
+HOURLY = ("glassnode",)
+#: exchanges of perpetuals, whose rows are settlements; and files of past ones
+EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "dydx")
+ARCHIVES = ("binance_archive",)
+VENDORS = (*_DAILY, *HOURLY, *EXCHANGES, *ARCHIVES)
+#: `dates` of these may also name single hours, as 2024-06-10T05 (UTC)
+TIMED = (*HOURLY, *EXCHANGES, *ARCHIVES)
 
 #: options every kind has; `symbol` is a house symbol or the vendor's id, `match` a part of the path
 COMMON = ("symbol", "match", "times", "rate")
@@ -39,14 +44,14 @@ KINDS: dict[str, Kind] = {
     "truncated": Kind("cuts the body in half"),
     "disconnect": Kind("closes the connection in the middle of the body"),
     "not_json": Kind("sends an HTML page with status 200"),
-    "nulls": Kind("sets every tenth row's prices, or those of `dates`, to null", ("dates",)),
+    "nulls": Kind("sets every tenth row's values, or those of `dates`, to null", ("dates",)),
     "duplicates": Kind("repeats every tenth row, or those of `dates`", ("dates",)),
     "out_of_order": Kind("sends the rows in another order"),
     "missing_rows": Kind("leaves out every tenth row, or those of `dates`", ("dates",)),
     "extra_rows": Kind("adds a row on each of `dates`", ("dates",), _DAILY),
     "wrong_symbol": Kind("names another symbol in the body", (), _DAILY),
     "correction": Kind(
-        "multiplies the close of `date` by `factor` (1.01); of hours every value, `hours` (0) after publication",
+        "multiplies close or rate of `date` by `factor` (1.01); of hours every value, `hours` (0) after publication",
         ("date", "factor"),
         hourly=("hours",),
     ),
@@ -56,6 +61,9 @@ KINDS: dict[str, Kind] = {
     "off_hour": Kind("stamps every tenth row, or those of `dates`, 17 minutes past the hour", ("dates",), HOURLY),
     "usd": Kind("states volumes in USD where BTC was asked for", (), HOURLY),
     "daily_plan": Kind("refuses resolutions finer than a day, as a smaller plan does", (), HOURLY),
+    "wrong_window": Kind("answers with the newest page, whatever was asked for", (), EXCHANGES),
+    "same_page": Kind("answers with the first page of a history again and again", (), EXCHANGES),
+    "clock_ahead": Kind("stamps settlements `seconds` (30) ahead", ("seconds",), EXCHANGES),
 }
 #: the kinds that act on single rows rather than on a whole answer
 ROW_KINDS = frozenset(name for name, kind in KINDS.items() if {"date", "dates"} & set(kind.options))
@@ -72,5 +80,6 @@ def known() -> str:
 def _described(name: str, kind: Kind) -> str:
     options = [*kind.options, *(f"{option} at {'/'.join(HOURLY)}" for option in kind.hourly)]
     notes = [", ".join(options)] * bool(options)
-    notes += [f"{'/'.join(kind.vendors)} only"] * (kind.vendors != VENDORS)
+    of = "exchanges" if kind.vendors == EXCHANGES else "/".join(kind.vendors)
+    notes += [f"{of} only"] * (kind.vendors != VENDORS)
     return f"{name} ({'; '.join(notes)})" if notes else name

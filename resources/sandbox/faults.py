@@ -2,7 +2,7 @@
 
 A fault is written `vendor:kind[:option=value]*`, for example `polygon:429:retry_after=2:times=3`.
 `fault_kinds.py` lists the kinds. What one does to an answer is in `desk.py` (whole answers),
-`fault_rows.py` (daily rows) and `fault_hours.py` (hourly rows).
+`fault_rows.py` (daily rows), `fault_hours.py` (hourly rows) and `fault_events.py` (settlements).
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from market_assets.core.errors import MarketAssetsError, near
-from resources.sandbox.fault_kinds import COMMON, HOURLY, KINDS, NEEDED, ROW_KINDS, STATUS, VENDORS, known
+from resources.sandbox.fault_kinds import COMMON, KINDS, NEEDED, ROW_KINDS, STATUS, TIMED, VENDORS, known
 
 _LATE_HOURS = 6
 
@@ -125,7 +125,7 @@ def build(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
     if surplus := sorted(set(options) - set(takes)):
         raise UnknownFault(f"{kind} takes the options {', '.join(takes)}, not {', '.join(surplus)}")
     if kind in NEEDED and NEEDED[kind] not in options:
-        or_hour = " or YYYY-MM-DDTHH" if vendor in HOURLY else ""
+        or_hour = " or YYYY-MM-DDTHH" if vendor in TIMED else ""
         raise UnknownFault(f"{kind} needs {NEEDED[kind]}=YYYY-MM-DD{or_hour}")
     try:
         return _fault(vendor, kind, options)
@@ -160,7 +160,7 @@ class Faults:
 
 def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
     named = [text for text in options.get("dates", options.get("date", "")).split(",") if text]
-    of_hours = [text for text in named if vendor in HOURLY and "T" in text]
+    of_hours = [text for text in named if vendor in TIMED and "T" in text]
     fault = Fault(
         vendor=vendor,
         kind=kind,

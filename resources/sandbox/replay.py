@@ -4,10 +4,10 @@ One domain's tables are enough; a vendor asked for another domain answers as for
 data of. `equities_corporate_actions`, `equities_symbols` and `equities_daily_bars_yahoo` (prices of
 the second source) are read beside `equities_daily_bars` where they exist. Between its first and last
 recorded day a symbol's Yahoo answers come from Yahoo's record alone; before and after, from the main
-one. Hours of bitcoin: see `replay_bitcoin.py`.
+one. Hours of bitcoin: see `replay_bitcoin.py`; settlements of perpetuals: `replay_perpetuals.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from market_assets.equities.settings import EquitiesSettings
 from resources.sandbox import hours, replay_bitcoin, sessions
 from resources.sandbox.backend import DEFAULT_SEED, AssetClass, Bars, Dividend, Instrument, Split, vendor_ids
 from resources.sandbox.hours import Hours
+from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
 from resources.sandbox.recording import nothing_in, read
+from resources.sandbox.replay_perpetuals import ReplayPerpetuals
 
 _PRICES = ("open", "high", "low", "close")
 _OPTIONAL = ("volume", "vwap_vendor", "trade_count")
@@ -35,7 +37,9 @@ class ReplayBackend:
         second = read(directory, "equities_daily_bars_yahoo", ("symbol", "session_date", *_PRICES))
         actions = read(directory, "equities_corporate_actions", ("symbol", "ex_date", "kind"))
         self._btc_price, self._btc_liquidations = replay_bitcoin.recorded(directory, seed)
-        if recorded is None and not len(self._btc_price) and not len(self._btc_liquidations):
+        self._perpetuals = ReplayPerpetuals(directory)
+        others = (self._btc_price, self._btc_liquidations, self._perpetuals)
+        if recorded is None and not any(len(rows) for rows in others):
             raise nothing_in(directory)
         self._polygon = {} if recorded is None else _by_symbol(recorded)
         self._yahoo = {} if second is None else _by_symbol(second)
@@ -77,6 +81,18 @@ class ReplayBackend:
     def btc_liquidations(self, at: datetime) -> Hours:
         """Recorded hours, or those that the recorded prices cause."""
         return hours.begun_volumes(self._btc_liquidations, at)
+
+    def perpetuals(self, exchange: str, at: datetime) -> Sequence[Perpetual]:
+        """Recorded contracts."""
+        return self._perpetuals.perpetuals(exchange, at)
+
+    def settlements(self, exchange: str, native_symbol: str, at: datetime) -> Settlements:
+        """Recorded settlements by `at`, however long ago."""
+        return self._perpetuals.settlements(exchange, native_symbol, at)
+
+    def quotes(self, exchange: str, at: datetime) -> Mapping[str, Quote]:
+        """What the settlements around `at` tell."""
+        return self._perpetuals.quotes(exchange, at)
 
 
 def _by_symbol(frame: pl.DataFrame) -> dict[str, Bars]:

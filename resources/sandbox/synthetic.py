@@ -1,14 +1,14 @@
 """The simulated market as a backend: listings, calendars and events turned into bars and actions.
 
 Deterministic for (seed, symbol, instant). Yahoo sees the same market with its own small
-differences: opens, volumes, now and then a close, rarely a missing day. Hours of bitcoin are a
-market of their own (`bitcoin.py`).
+differences: opens, volumes, now and then a close, rarely a missing day. Hours of bitcoin and
+perpetuals are markets of their own (`bitcoin.py`, `synthetic_perpetuals.py`).
 """
 
 import functools
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -17,7 +17,9 @@ from resources.sandbox import bitcoin, catalogue, hours, sessions
 from resources.sandbox.backend import DEFAULT_SEED, Bars, Days, Dividend, Floats, Instrument, Split
 from resources.sandbox.catalogue import Listing
 from resources.sandbox.hours import Hours
+from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
 from resources.sandbox.simulation import MARKET_VOL, Path, Simulated, shocks, simulate, stream
+from resources.sandbox.synthetic_perpetuals import SyntheticPerpetuals
 
 SPLIT_NOTICE = timedelta(days=14)
 DIVIDEND_NOTICE = timedelta(days=28)
@@ -40,13 +42,15 @@ class SyntheticBackend:
 
     kind = "synthetic"
 
-    def __init__(self, seed: int = DEFAULT_SEED) -> None:
+    def __init__(self, seed: int = DEFAULT_SEED, perpetuals: int = 0) -> None:
+        """`perpetuals` is the number of benchmark contracts `Z000`.. over all exchanges, all settling hourly."""
         self.seed = seed
         self._listings = catalogue.listings()
         self._asked: set[str] = set()
         self._simulated = functools.lru_cache(maxsize=_KEPT)(self._simulate)
         self._common = functools.lru_cache(maxsize=8)(self._common_returns)
         self._bitcoin = functools.lru_cache(maxsize=4)(self._bitcoin_until)
+        self._perpetuals = SyntheticPerpetuals(seed, perpetuals)
 
     def instruments(self) -> Sequence[Instrument]:
         """Every listing."""
@@ -115,6 +119,18 @@ class SyntheticBackend:
     def btc_liquidations(self, at: datetime) -> Hours:
         """What those prices liquidated."""
         return hours.begun_volumes(self._bitcoin(bitcoin.horizon(at))[1], at)
+
+    def perpetuals(self, exchange: str, at: datetime) -> Sequence[Perpetual]:
+        """Contracts of the catalogue, closed ones included."""
+        return self._perpetuals.perpetuals(exchange, at)
+
+    def settlements(self, exchange: str, native_symbol: str, at: datetime) -> Settlements:
+        """Settled funding from the listing on, as far as the exchange keeps it."""
+        return self._perpetuals.settlements(exchange, native_symbol, at)
+
+    def quotes(self, exchange: str, at: datetime) -> Mapping[str, Quote]:
+        """Current state, each contract's when it is looked up."""
+        return self._perpetuals.quotes(exchange, at)
 
     def _bitcoin_until(self, horizon: int) -> tuple[Hours, Hours]:
         path = bitcoin.prices(self.seed, horizon)

@@ -37,7 +37,7 @@ from resources.stores.names import SUFFIX, quoted
 from resources.stores.protocol import Manifest, Moment, StoreDescription, Where, Written
 from resources.stores.request import request
 from resources.stores.warehouse import Warehouse
-from resources.stores.writing import NOTHING_NEW, new_manifest, written
+from resources.stores.writing import NOTHING_NEW, days_kept, new_manifest, written
 
 _WRITING = "_writing"
 
@@ -79,7 +79,7 @@ class LakeStore:
             revision = self._revision(contract, path, admitted)
             manifest = new_manifest(contract, partition, admitted, current, run_id=run_id, extra=extra or {})
             manifest = self._publish(path, admitted.frame, manifest, current)
-            self._prune(manifest, self._retention.versions, self._retention.versions_days)
+            self._prune(contract, manifest, self._retention.versions, self._retention.versions_days)
         return written(manifest, revision, unchanged=False)
 
     def read(
@@ -143,7 +143,7 @@ class LakeStore:
         for partition in self._versions.partitions(contract):
             with held(self._lock(contract.name, quoted(partition))):
                 current = self.manifest(contract, partition)
-                removed += self._prune(current, keep, days) if current is not None else 0
+                removed += self._prune(contract, current, keep, days) if current is not None else 0
         return removed
 
     def refresh_views(self, contracts: Iterable[Contract]) -> None:
@@ -224,8 +224,8 @@ class LakeStore:
                 if free:
                     left.unlink(missing_ok=True)
 
-    def _prune(self, current: Manifest, keep: int, days: int) -> int:
-        return self._versions.prune(current, keep=keep, days=days, now=clock.now())
+    def _prune(self, contract: Contract, current: Manifest, keep: int, days: int) -> int:
+        return self._versions.prune(current, keep=keep, days=days_kept(contract, days), now=clock.now())
 
     def _path(self, contract: Contract, partition: str) -> Path:
         return self._lake / contract.name / f"{quoted(partition)}{SUFFIX}"

@@ -54,15 +54,15 @@ class LakeVersions:
         found = (manifest_of(str(path)) for path in self.kept(table, partition))
         return [manifest for manifest in found if manifest is not None]
 
-    def prune(self, current: Manifest, *, keep: int, days: int, now: datetime) -> int:
-        """Remove versions beyond the last `keep` that were replaced more than `days` ago."""
+    def prune(self, current: Manifest, *, keep: int, days: int | None, now: datetime) -> int:
+        """Remove versions beyond the last `keep` that were replaced more than `days` ago (None: whenever)."""
         published = stamp(current.published_at)
         superseded = [path for path in self.kept(current.table, current.partition) if path.stem < published]
         replaced = [path.stem for path in superseded[1:]] + [published]
-        oldest_kept = stamp(now - timedelta(days=days))
+        oldest_kept = None if days is None else stamp(now - timedelta(days=days))
         removed = 0
         for path, replaced_at in zip(superseded[: max(len(superseded) - keep, 0)], replaced, strict=False):
-            if replaced_at < oldest_kept:
+            if oldest_kept is None or replaced_at < oldest_kept:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed

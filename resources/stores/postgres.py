@@ -38,7 +38,7 @@ from resources.stores.postgres_tables import (
 )
 from resources.stores.protocol import Manifest, Moment, StoreDescription, Where, Written
 from resources.stores.request import request
-from resources.stores.writing import NOTHING_NEW, new_manifest, written
+from resources.stores.writing import NOTHING_NEW, days_kept, new_manifest, written
 
 _STAGED = sql.Identifier("market_assets_staged")
 
@@ -233,7 +233,8 @@ def _check_rows(connection: AnyConnection, contract: Contract, manifest: Manifes
 
 
 def _prune(connection: AnyConnection, contract: Contract, partition: str | None, *, keep: int, days: int) -> int:
-    before: datetime = clock.now() - timedelta(days=days)
+    kept = days_kept(contract, days)
+    before: datetime | None = None if kept is None else clock.now() - timedelta(days=kept)
     gone = """
         DELETE FROM market_assets_partitions p USING (
           SELECT partition, published_at,
@@ -243,7 +244,7 @@ def _prune(connection: AnyConnection, contract: Contract, partition: str | None,
             AND (%(partition)s::text IS NULL OR partition = %(partition)s)
         ) AS ranked
         WHERE p.table_name = %(table)s AND p.partition = ranked.partition AND p.published_at = ranked.published_at
-          AND ranked.place > %(keep)s AND p.superseded_at < %(before)s
+          AND ranked.place > %(keep)s AND (%(before)s::timestamptz IS NULL OR p.superseded_at < %(before)s)
         RETURNING p.partition, p.published_at
     """
     params = {"table": contract.name, "partition": partition, "keep": keep, "before": before}

@@ -25,6 +25,7 @@ EPOCH_MICROS = EPOCH_DAYS * 86_400_000_000
 _ROWS_PER_CHUNK = 50_000
 _TEXT_OID = 25
 _FLOAT8_OID = 701
+_TIMESTAMPTZ_OID = 1184
 
 Bytes = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -75,7 +76,10 @@ def _field(values: pl.Series) -> tuple[Counts, NDArray[np.bool_], Bytes]:
     if values.dtype == pl.List(pl.String):
         return _fields(_text_arrays(values), nulls)
     if values.dtype == pl.List(pl.Float64):
-        return _fields(_float_arrays(values), nulls)
+        return _fields(_number_arrays(values, _FLOAT8_OID, ">d"), nulls)
+    if values.dtype == pl.List(UTC_MICROS):
+        since_2000 = values.cast(pl.List(pl.Int64)).list.eval(pl.element() - EPOCH_MICROS)
+        return _fields(_number_arrays(since_2000, _TIMESTAMPTZ_OID, ">q"), nulls)
     present = values.drop_nulls()
     body = _numbers(present)
     size = body.dtype.itemsize
@@ -108,12 +112,11 @@ def _text_arrays(values: pl.Series) -> list[bytes]:
     return bodies
 
 
-def _float_arrays(values: pl.Series) -> list[bytes]:
-    return [b"" if items is None else _array(_FLOAT8_OID, map(_float8, items)) for items in values.to_list()]
+def _number_arrays(values: pl.Series, oid: int, kind: str) -> list[bytes]:
+    def packed(item: float | None) -> bytes | None:
+        return None if item is None else struct.pack(kind, item)
 
-
-def _float8(item: float | None) -> bytes | None:
-    return None if item is None else struct.pack(">d", item)
+    return [b"" if items is None else _array(oid, map(packed, items)) for items in values.to_list()]
 
 
 def _array(oid: int, items: Iterable[bytes | None]) -> bytes:

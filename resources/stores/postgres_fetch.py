@@ -2,8 +2,8 @@
 
 `array_send(array_agg(x))` is the array's binary form: five header words, then a length and the value
 for each row. Nulls are sent as zeros beside a mask, texts as one text beside their lengths (an Enum
-is text), arrays of texts as JSON texts, arrays of numbers as their binary forms beside the lengths of
-those. A value may hold 1 GB at most, so the caller asks for some hundred thousand rows at a time.
+is text), arrays of texts as JSON texts, arrays of numbers and instants as their binary forms beside the
+lengths of those. A value may hold 1 GB at most, so the caller asks for some hundred thousand rows at a time.
 """
 
 import struct
@@ -44,6 +44,8 @@ _NUMBERS: dict[object, str] = {
     pl.Date: ">i4",
     pl.Datetime: ">i8",
 }
+#: list -> how `struct` reads an item of it
+_ITEMS: dict[object, str] = {pl.List(pl.Float64): ">d", pl.List(UTC_MICROS): ">q"}
 
 
 def fetch(
@@ -63,7 +65,7 @@ def fetch(
 
 def _packed(name: str, spec: Column) -> list[sql.Composable]:
     column = sql.Identifier(name)
-    if spec.dtype == pl.List(pl.Float64):
+    if spec.dtype in _ITEMS:
         parts = _packed_arrays(column)
     elif _is_text(spec.dtype):
         text = sql.SQL("array_to_json({})::text").format(column) if isinstance(spec.dtype, pl.List) else column
@@ -95,8 +97,8 @@ def _or(value: sql.Composable, zero: str) -> sql.Composable:
 
 
 def _unpacked(name: str, spec: Column, values: Any) -> pl.Series:
-    if spec.dtype == pl.List(pl.Float64):
-        series = _float_lists(next(values), _array(next(values), ">i4"))
+    if spec.dtype in _ITEMS:
+        series = _lists(spec.dtype, next(values), _array(next(values), ">i4"))
     elif _is_text(spec.dtype):
         series = _texts(next(values), _array(next(values), ">i4"))
         if isinstance(spec.dtype, pl.List):
@@ -132,18 +134,21 @@ def _texts(whole: bytes, lengths: NDArray[Any]) -> pl.Series:
     return pl.Series(texts)
 
 
-def _float_lists(whole: bytes, lengths: NDArray[Any]) -> pl.Series:
-    ends = np.cumsum(lengths)
+def _lists(dtype: Any, whole: bytes, lengths: NDArray[Any]) -> pl.Series:
+    ends, kind = np.cumsum(lengths), _ITEMS[dtype]
     bodies = (whole[end - length : end] for end, length in zip(ends, lengths, strict=True))
-    return pl.Series([_floats(body) for body in bodies], dtype=pl.List(pl.Float64))
+    items = [_items(body, kind) for body in bodies]
+    if dtype == pl.List(pl.Float64):
+        return pl.Series(items, dtype=dtype)
+    return pl.Series(items, dtype=pl.List(pl.Int64)).list.eval(pl.element() + EPOCH_MICROS).cast(dtype)
 
 
-def _floats(body: bytes) -> list[float | None]:
+def _items(body: bytes, kind: str) -> list[Any]:
     """The elements of one array: a length (-1: null) and eight bytes each."""
-    values: list[float | None] = []
+    values: list[Any] = []
     at = _ARRAY_HEADER if len(body) > _EMPTY_ARRAY else len(body)
     while at < len(body):
         is_null = struct.unpack_from(">i", body, at)[0] < 0
-        values.append(None if is_null else struct.unpack_from(">d", body, at + 4)[0])
+        values.append(None if is_null else struct.unpack_from(kind, body, at + 4)[0])
         at += 4 if is_null else 12
     return values

@@ -149,7 +149,10 @@ class PartitionStore(Protocol):
         ...
 
     def prune(self, contract: Contract, *, keep: int, days: int) -> int:
-        """Remove superseded versions beyond the last `keep` that were replaced over `days` ago."""
+        """Remove superseded versions beyond the last `keep` that were replaced over `days` ago.
+
+        Those of a live table go whenever they were replaced.
+        """
         ...
 
     def refresh_views(self, contracts: Iterable[Contract]) -> None:

@@ -43,6 +43,11 @@ def new_manifest(
     )
 
 
+def days_kept(contract: Contract, days: int) -> int | None:
+    """For how long every superseded version is kept; None for a live table, which keeps them by number alone."""
+    return None if contract.live else days
+
+
 def written(manifest: Manifest, revision: Revision, *, unchanged: bool) -> Written:
     """The answer to a write."""
     return Written(

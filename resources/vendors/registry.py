@@ -1,7 +1,8 @@
-"""Which vendors there are. Adding one is its file and a line here."""
+"""Which vendors there are. Adding one is its file and a line here; exchanges have a registry of their own."""
 
 import functools
 import logging
+import threading
 from collections.abc import Mapping
 from datetime import date
 from typing import TypeVar
@@ -18,6 +19,10 @@ from resources.vendors.daily import FetchedActions, Instrument
 from resources.vendors.glassnode import Glassnode
 from resources.vendors.polygon import Polygon
 from resources.vendors.yahoo import Yahoo
+from resources.venues import binance_archive
+from resources.venues import registry as venues
+from resources.venues.binance_archive import Archive
+from resources.venues.exchange import Exchange
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +36,9 @@ DAILY: Mapping[str, type[Polygon] | type[Yahoo]] = {Polygon.name: Polygon, Yahoo
 
 
 class Vendors:
-    """The clients of the configured vendors, each made on first use.
+    """The clients of the configured vendors, each made on first use. Threads may share exchanges and archives.
 
-    `rates` replaces the budget of a vendor, `timing` the clock of all: tests do both.
+    `rates` replaces the budget of a vendor or exchange, `timing` the clock of all: tests do both.
     """
 
     def __init__(
@@ -42,6 +47,9 @@ class Vendors:
         self.settings = settings
         self._rates, self._timing = dict(rates or {}), timing
         self._made: dict[str, Client] = {}
+        self._exchanges: dict[str, Exchange] = {}
+        self._archives: dict[str, Archive] = {}
+        self._making = threading.Lock()
 
     def source(self, name: str) -> Daily:
         """The client of a vendor of daily bars by its name."""
@@ -63,6 +71,25 @@ class Vendors:
     def glassnode(self) -> Glassnode:
         """Glassnode's client."""
         return self._of(Glassnode)
+
+    def exchange(self, name: str) -> Exchange:
+        """The client of an exchange, by its own record or by way of ccxt."""
+        with self._making:
+            if name not in self._exchanges:
+                rates = self._rates.get(name)
+                self._exchanges[name] = venues.connect(self.settings, name, rates=rates, timing=self._timing)
+            return self._exchanges[name]
+
+    def archive(self, exchange: str) -> Archive | None:
+        """The archive of an exchange's settled funding; None where it has none."""
+        if exchange not in binance_archive.MARKETS:
+            return None
+        with self._making:
+            if exchange not in self._archives:
+                rates = self._rates.get(binance_archive.NAME)
+                made = Archive.connect(self.settings, exchange, rates=rates, timing=self._timing)
+                self._archives[exchange] = made
+            return self._archives[exchange]
 
     @functools.cached_property
     def chain(self) -> Chain:
@@ -97,8 +124,10 @@ class Vendors:
 
     def close(self) -> None:
         """Close every connection pool."""
-        for client in self._made.values():
+        for client in (*self._made.values(), *self._archives.values()):
             client.http.close()
+        for exchange in self._exchanges.values():
+            exchange.close()
 
     def _of(self, kind: type[Kind]) -> Kind:
         found = self._client(kind)

@@ -21,6 +21,8 @@ class Asked(NamedTuple):
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    #: what was posted
+    content: bytes = b""
 
 
 class Says(NamedTuple):
@@ -49,7 +51,8 @@ class Host:
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
-                says = host.answer(self.path, dict(self.headers.items()))
+                content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                says = host.answer(self.path, dict(self.headers.items()), content)
                 body = says.body if isinstance(says.body, bytes) else json.dumps(says.body).encode()
                 self.send_response(says.status)
                 for name, value in {"Content-Type": "application/json", **says.headers}.items():
@@ -61,6 +64,9 @@ class Host:
                 if says.cut_after is not None:
                     self.close_connection = True
 
+            def do_POST(self) -> None:
+                self.do_GET()
+
             def log_message(self, *args: object) -> None:
                 pass
 
@@ -69,9 +75,9 @@ class Host:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def answer(self, path: str, headers: dict[str, str]) -> Says:
+    def answer(self, path: str, headers: dict[str, str], content: bytes = b"") -> Says:
         parts = urlsplit(path)
-        asked = Asked(unquote(parts.path), dict(parse_qsl(parts.query)), headers)
+        asked = Asked(unquote(parts.path), dict(parse_qsl(parts.query)), headers, content)
         with self._lock:
             self.asked.append(asked)
             if not callable(self.script):

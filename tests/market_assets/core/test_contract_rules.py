@@ -33,6 +33,8 @@ def _value(col, row):
         return ["a"] * row
     if col.dtype == pl.List(pl.Float64):
         return [0.5] * row
+    if col.dtype == pl.List(UTC_MICROS):
+        return [_INSTANT] * row
     if col.dtype == pl.Boolean:
         return row % 2 == 0
     if col.dtype == pl.String:
@@ -50,6 +52,8 @@ def strange(col) -> list:
         return [None, *map(int, near)]
     if col.dtype == pl.List(pl.Float64):
         return [None, [], [None, 1.0], [1.0, math.nan], [math.inf, None]]
+    if col.dtype == pl.List(UTC_MICROS):
+        return [None, [], [None, _INSTANT]]
     return [None, "nobody"] if col.dtype == pl.String else [None]
 
 

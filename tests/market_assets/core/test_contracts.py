@@ -111,6 +111,7 @@ class SampleModels(Table):
     status = column(pl.Enum(["ok", "failed"]), "Outcome")
     horizon_h = column(pl.Int16, "Hours", ge=1)
     edges = column(pl.List(pl.Float64), "Edges", nullable=True)
+    gaps = column(pl.List(UTC_MICROS), "Starts of its gaps")
 
 
 def models(**changes: list[object]) -> pl.DataFrame:
@@ -119,6 +120,7 @@ def models(**changes: list[object]) -> pl.DataFrame:
         "status": ["ok", "failed"],
         "horizon_h": [1, 2],
         "edges": [[0.5, None], []],
+        "gaps": [[], [datetime(2024, 6, 3, tzinfo=UTC), None]],
     }
     return pl.DataFrame(rows | changes, schema=SampleModels.contract().schema)
 
@@ -130,6 +132,7 @@ def models(**changes: list[object]) -> pl.DataFrame:
         ({"edges": [None, [-math.inf]]}, "edges: finite"),
         ({"horizon_h": [1, 0]}, "greater_than_or_equal"),
         ({"status": ["ok", None]}, "nullable"),
+        ({"gaps": [[], None]}, "gaps: not_nullable"),
     ],
 )
 def test_lists_narrow_integers_and_categories_have_rules_too(changes: dict[str, list[object]], named: str) -> None:
@@ -159,6 +162,7 @@ def test_ddl_of_categories_lists_and_narrow_integers() -> None:
         "status": "text",
         "horizon_h": "smallint",
         "edges": "double precision[]",
+        "gaps": "timestamptz[]",
     }
 
 

@@ -1,5 +1,7 @@
 """Counting what changed between two versions; expected numbers by hand."""
 
+from datetime import UTC, datetime, timedelta
+
 import polars as pl
 import pytest
 
@@ -10,6 +12,7 @@ def frame(**columns):
     return pl.DataFrame(columns, schema_overrides={"x": pl.Float64, "y": pl.Float64})
 
 
+AT = datetime(2026, 3, 2, tzinfo=UTC)
 OLD = frame(k=["a", "b", "c"], x=[10.0, 0.0, None], n=[1, 2, 3])
 
 
@@ -55,3 +58,16 @@ def test_from_and_to_nothing():
     """Empty frames on either side."""
     assert compared(OLD, OLD.clear()) == Revision(3, 0, 0, None)
     assert compared(OLD.clear()) == Revision(0, 0, 3, None)
+
+
+@pytest.mark.parametrize(("item", "other"), [(1.5, 2.5), ("a", "b"), (AT, AT + timedelta(microseconds=1))])
+def test_lists_are_compared_item_by_item(item, other):
+    """Same items in the same order are equal, nulls among them and instead of them; all else is a revision."""
+
+    def rows(*values):
+        return pl.DataFrame({"k": range(len(values)), "items": values}, strict=False)
+
+    old = rows([item, None], [], None, [item, other], None, [], [item], [None])
+    new = rows([item, None], [], None, [other, item], [], None, [item, item], [item])
+    assert compare(old, new, ["k"], ["k", "items"]) == Revision(0, 5, 0, None)
+    assert compare(old, old.clone(), ["k"], ["k", "items"]) == Revision(0, 0, 0, None)

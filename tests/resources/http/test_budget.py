@@ -71,6 +71,28 @@ def test_a_second_window_spreads_requests(tmp_path: Path, still: StillTime):
     assert [round(wait) for wait in still.slept] == [1, 1]
 
 
+def test_five_minutes_are_a_window_of_the_wall_clock(tmp_path: Path):
+    """500 per 5 minutes: at 12:04:10 the 501st waits for 12:05:00, whatever the minutes were."""
+    still = StillTime(datetime(2026, 11, 20, 12, 4, 10, tzinfo=UTC))
+    budget = budget_of(tmp_path, still, per_5_minutes=500)
+    budget.reserve(still.sleep, 480)
+    budget.reserve(still.sleep, 20)
+    assert budget.reserve(still.sleep) == pytest.approx(50, abs=0.01)
+    assert still.at.minute == 5
+    assert [(use.name, use.used, use.limit) for use in budget.use()] == [("5 minutes", 1, 500)]
+
+
+def test_five_minutes_are_refused_when_the_wait_is_too_long(tmp_path: Path, still: StillTime):
+    """At 12:00:00 the next window is 300 s away, beyond budget_wait_s: refused, told in words that can be read."""
+    budget = budget_of(tmp_path, still, per_5_minutes=1)
+    budget.reserve(still.sleep)
+    words = r"budget of these 5 minutes is spent \(1/1 requests\).*2026-11-20 12:05:00Z"
+    with pytest.raises(BudgetExhausted, match=words) as refused:
+        budget.reserve(still.sleep)
+    assert refused.value.retry_at == datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
+    assert still.slept == []
+
+
 def test_without_windows_everything_passes_and_nothing_is_written(tmp_path: Path, still: StillTime):
     """A budget without limits never opens the shared file."""
     budget = budget_of(tmp_path, still)

@@ -23,6 +23,12 @@ def test_turns_are_apart_and_time_that_passed_counts(tmp_path: Path, still: Stil
     assert still.slept == [6.0, 2.0]
 
 
+def test_a_request_of_several_takes_as_many_turns(tmp_path: Path, still: StillTime):
+    """6 s apart: one that counts as three is followed after 18 s."""
+    spacing = Spacing(str(tmp_path), 6.0, still.monotonic)
+    assert [spacing.wait(still.sleep, 3), spacing.wait(still.sleep)] == [0.0, 18.0]
+
+
 def test_keys_do_not_wait_for_each_other(tmp_path: Path, still: StillTime):
     """A second key has turns of its own; two clients of one key share them."""
     one, same, other = (Spacing(f"{tmp_path} {key}", 6.0, still.monotonic) for key in ("a", "a", "b"))

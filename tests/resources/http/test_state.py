@@ -93,6 +93,13 @@ def test_a_key_is_named_by_a_fingerprint():
     assert "key-1" not in fingerprint("polygon", "key-1")
 
 
+def test_a_lane_is_told_from_the_vendor_s_other_lanes():
+    """With or without a key, a lane has a name of its own."""
+    names = {fingerprint("okx", key, lane) for key in (None, "key-1") for lane in ("", "market")}
+    assert len(names) == 4
+    assert fingerprint("okx", None, "") == "okx"
+
+
 def _count_up(home: Path, gate) -> None:
     gate.wait()
     state = VendorState.of(home)

@@ -206,16 +206,17 @@ def test_daily_plan(faulty: Ask):
     assert http.get("/glassnode/v1/metadata/metrics").status_code == 200
 
 
-def test_every_fault_is_seen_here_or_with_the_daily_vendors():
+def test_every_fault_is_seen_here_or_with_other_vendors():
     """A new kind must be added to a test: these are all there are."""
     daily = {"extra_rows", "wrong_symbol", "missing_actions"}
     own = {"late", "off_hour", "usd", "daily_plan"}
+    exchanges = {"wrong_window", "same_page", "clock_ahead"}
     common = {"timeout", "truncated", "disconnect", "not_json", "nulls", "duplicates", "out_of_order", "missing_rows"}
     assert {name for name, kind in KINDS.items() if set(HOURLY) & set(kind.vendors)} == common | own | {
         "correction",
         "clip",
     }
-    assert set(KINDS) == common | own | daily | {"correction", "clip"}
+    assert set(KINDS) == common | own | daily | exchanges | {"correction", "clip"}
 
 
 def test_faults_are_told_of_in_the_ledger_and_by_vendor(faulty: Ask):

@@ -236,6 +236,12 @@ def test_faults_by_api(faulty: Ask):
         ("polygon:nulls:dates=2020-01-06T05", "cannot be read"),
         ("glassnode:nulls:dates=2020-01-06T05:30", "whole hour"),
         ("glassnode:late", "dates=YYYY-MM-DD or YYYY-MM-DDTHH"),
+        ("bybit:correction", "date=YYYY-MM-DD or YYYY-MM-DDTHH"),
+        ("bybit:429:reset=2", "retry_after, symbol"),
+        ("okx:wrong_symbol", "polygon, yahoo, not of okx"),
+        ("glassnode:same_page", "deribit, dydx, not of glassnode"),
+        ("binance_archive:wrong_window", "not of binance_archive"),
+        ("kraken:500", "dydx, binance_archive"),
     ],
 )
 def test_unknown_faults_name_the_known_ones(faulty: Ask, spec: str, named: str):

@@ -31,12 +31,21 @@ class Fits(Table):
     centers = column(pl.List(pl.Float64), "Centers", nullable=True)
     edges = column(pl.List(pl.Float64), "Edges; never null")
     notes = column(pl.List(pl.String), "Remarks", nullable=True)
+    epochs = column(pl.List(UTC_MICROS), "Starts of its stretches", nullable=True)
+    gaps = column(pl.List(UTC_MICROS), "Starts of its gaps; never null")
 
 
 FITS: Contract = Fits.contract()
 #: the same rows in a partition per trend
 BY_TREND: Contract = replace(FITS, name="fits_by_trend", partitioned_by={"trend": "trend"})
 
+#: before 2000, where PostgreSQL counts from; before 1970, where Polars does; to the microsecond
+_INSTANTS = (
+    datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1969, 7, 20, 20, 17, 40, 1, tzinfo=UTC),
+    datetime(2026, 3, 2, 8, 0, 0, 47_000, tzinfo=UTC),
+)
+_EPOCHS = (None, [], [*_INSTANTS], [None, _INSTANTS[0]], [None])
 _CENTERS = (None, [], [0.1, 0.30000000000000004, 5e-324], [None, -0.0, 1.7976931348623157e308], [None])
 
 
@@ -56,5 +65,7 @@ def fits(
         "centers": [_CENTERS[i % len(_CENTERS)] for i in range(count)],
         "edges": [[j / 3 for j in range(i % 7)] for i in range(count)],
         "notes": [(None, [], ["a", None, "ü\n;"])[i % 3] for i in range(count)],
+        "epochs": [_EPOCHS[i % len(_EPOCHS)] for i in range(count)],
+        "gaps": [[week + timedelta(hours=j) for j in range(i % 4)] for i in range(count)],
     }
     return pl.DataFrame({**rows, **columns}, schema=FITS.schema).sort(list(FITS.key))

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 
 import polars as pl
 import pyarrow as pa
 import pytest
 
+from market_assets.core.contracts import UTC_MICROS
 from resources.stores.digest import content_digest
 from tests.resources.stores.ticks import TICKS, ticks
 
@@ -119,3 +121,17 @@ def test_lists_of_numbers_are_hashed_by_item():
     assert len(digests) == len(variants)
     cut = pl.DataFrame({"a": [[9.0], [1.0, 2.0], [3.0]]}, schema=schema).slice(1)
     assert content_digest(cut, ["a"]) == content_digest(pl.DataFrame({"a": variants[0]}, schema=schema), ["a"])
+
+
+def test_lists_of_instants_are_hashed_by_item_and_type():
+    """An instant a microsecond later, one unknown, another order or another unit are other data."""
+    at, later = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 2, microsecond=1, tzinfo=UTC)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def digest(rows, dtype=UTC_MICROS):
+        return content_digest(pl.DataFrame({"a": rows}, schema={"a": pl.List(dtype)}), ["a"])
+
+    variants = [[[at, later]], [[later, at]], [[at, at]], [[at]], [[at, None]], [[at, epoch]], [[]], [None]]
+    assert len({digest(rows) for rows in variants}) == len(variants)
+    assert digest([[at]], pl.Datetime("ms", "UTC")) != digest([[at]])
+    assert digest([[1]], pl.Int64) != digest([[epoch.replace(microsecond=1)]])

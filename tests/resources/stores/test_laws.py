@@ -39,6 +39,7 @@ frames = st.lists(row, max_size=8, unique_by=lambda found: found["ts"]).map(
     lambda rows: pl.DataFrame(rows, schema={**TICKS.schema, "ts": pl.Int64}).cast({"ts": TICKS.schema["ts"]})
 )
 
+instant = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 number = st.floats(allow_nan=False, allow_infinity=False)
 fit = st.fixed_dictionaries(
     {
@@ -53,6 +54,8 @@ fit = st.fixed_dictionaries(
         "centers": st.none() | st.lists(st.none() | number, max_size=4),
         "edges": st.lists(number, max_size=4),
         "notes": st.none() | st.lists(st.none() | text, max_size=3),
+        "epochs": st.none() | st.lists(st.none() | instant, max_size=4),
+        "gaps": st.lists(instant, max_size=4),
     }
 )
 fit_frames = st.lists(fit, max_size=8, unique_by=lambda found: (found["trend"], found["ts"])).map(
@@ -78,7 +81,7 @@ def test_both_stores_answer_alike(stores, first, second):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fit_frames, fit_frames)
 def test_both_stores_answer_alike_on_categories_and_lists(stores, first, second):
-    """The same law for categories in the key and beside it, narrow integers and lists of numbers."""
+    """The same law for categories in the key and beside it, narrow integers, lists of numbers and of instants."""
     check_alike(stores, FITS, f"{MONDAY:%Y-%m-%d}", first, second)
 
 

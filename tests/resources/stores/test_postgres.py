@@ -2,6 +2,7 @@
 
 import traceback
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -56,13 +57,20 @@ def test_psql_sees_categories_as_text_and_lists_as_arrays(store, postgres_url):
     assert types == {
         "trend": "text", "ts": "timestamptz", "state": "text", "window_h": "int2", "rows": "int4", "sign": "int2",
         "is_warm": "bool", "inertia": "float8", "centers": "_float8", "edges": "_float8", "notes": "_text",
-        "_partition": "text",
+        "epochs": "_timestamptz", "gaps": "_timestamptz", "_partition": "text",
     }  # fmt: skip
     found = ask(postgres_url, "SELECT trend, state, centers, centers[1] FROM fits WHERE trend <> 'flat' ORDER BY ts")
     assert found == [
         ("rising", "ok", None, None),
         ("falling", "né, \"q\" | 'x'", [0.1, 0.30000000000000004, 5e-324], 0.1),
         ("rising", None, [None, -0.0, 1.7976931348623157e308], None),
+    ]
+    instants = ask(postgres_url, "SELECT epochs[1], gaps[2], cardinality(epochs) FROM fits ORDER BY ts")
+    assert instants == [
+        (None, None, None),
+        (None, None, 0),
+        (datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), datetime(2026, 3, 2, 1, tzinfo=UTC), 3),
+        (None, datetime(2026, 3, 2, 1, tzinfo=UTC), 2),
     ]
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from market_assets.core.contracts import ContractViolation
+from market_assets.core.contracts import UTC_MICROS, ContractViolation
 from market_assets.core.errors import InvalidRequest
 from market_assets.tables import TABLES
 from resources.stores import postgres_copy
@@ -57,7 +57,7 @@ def test_an_empty_partition_is_typed(store):
 def test_columns_of_nothing_but_null(store):
     """A column without any value keeps its type."""
     nothing = {name: [None] * 3 for name, spec in FITS.columns.items() if spec.nullable}
-    rows = fits(3, edges=[[], [], []], **nothing)
+    rows = fits(3, edges=[[], [], []], gaps=[[], [], []], **nothing)
     store.write(FITS, FIRST, rows)
     assert_frame_equal(store.read(FITS), rows)
 
@@ -90,6 +90,9 @@ def test_as_of_reads_the_version_of_that_time(store):
         {"centers": [None, [0.0]]},
         {"edges": [[], [0.5]]},
         {"notes": [None, ["x"]]},
+        {"epochs": [None, [MONDAY]]},
+        {"epochs": [[], []]},
+        {"gaps": [[], [MONDAY + timedelta(microseconds=1)]]},
     ],
     ids=lambda changed: next(iter(changed)),
 )
@@ -117,6 +120,8 @@ def test_one_changed_value_is_one_revised_row(store, changed):
         (pl.col("trend").cast(pl.String) == "nowhere", []),
         (pl.concat_str(pl.col("trend"), pl.lit("!")) == "flat!", [1, 4]),
         (pl.col("centers").list.len() == 0, [1]),
+        (pl.col("gaps").list.contains(MONDAY + timedelta(hours=2)), [3]),
+        (pl.col("epochs").list.first() < pl.datetime(2000, 1, 1, time_zone="UTC"), [2]),
     ],
 )
 def test_where_chooses_by_category(store, where, expected):
@@ -189,6 +194,9 @@ def test_a_week_is_named_by_its_monday(store):
         (lambda rows: rows.cast({"window_h": pl.Int32}), "window_h.*Int32 instead of Int16"),
         (lambda rows: rows.cast({"centers": pl.List(pl.Float32)}), "centers.*Float32"),
         (lambda rows: rows.with_columns(edges=pl.lit(None, pl.List(pl.Float64))), "nulls where none may be.*edges"),
+        (lambda rows: rows.with_columns(gaps=pl.lit(None, pl.List(UTC_MICROS))), "nulls where none may be.*gaps"),
+        (lambda rows: rows.cast({"gaps": pl.List(pl.Datetime("ms", "UTC"))}), "gaps.*ms.* instead of"),
+        (lambda rows: rows.cast({"gaps": pl.List(pl.Datetime("us"))}), "gaps.* instead of"),
         (lambda rows: rows.with_columns(trend=pl.lit(None, pl.Enum(TRENDS))), "nulls where none may be.*trend"),
         (lambda rows: rows.with_columns(notes=pl.lit(["a", "b\0"])), "NUL"),
         (lambda rows: pl.concat([rows, rows.head(1)]), "more than once.*rising"),
@@ -208,8 +216,8 @@ def test_many_lists_come_back_in_order(store, monkeypatch):
     rows = fits(1000, ts=[MONDAY + timedelta(minutes=i) for i in range(1000)])
     store.write(FITS, FIRST, rows)
     assert_frame_equal(store.read(FITS), rows, check_exact=True)
-    wanted = store.read(FITS, where={"trend": "flat"}, columns=["edges"])
-    assert_frame_equal(wanted, rows.filter(pl.col("trend") == "flat").select("edges"))
+    wanted = store.read(FITS, where={"trend": "flat"}, columns=["edges", "epochs"])
+    assert_frame_equal(wanted, rows.filter(pl.col("trend") == "flat").select("edges", "epochs"))
 
 
 def test_a_category_beside_the_key_does_not_sort(store):
@@ -236,4 +244,5 @@ def test_every_table_of_the_graph_can_be_stored(store, name):
 
 def _live(contract):
     """One source, because a store holds live or sandbox rows."""
-    return {"source": contract.columns["source"].isin[0]} if "source" in contract.columns else {}
+    source = contract.columns.get("source")
+    return {"source": source.isin[0]} if source is not None and source.isin else {}

@@ -1,5 +1,6 @@
 """History of a partition: `as_of`, publication order, pruning. One suite over both stores."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,9 +14,18 @@ KEY, OTHER = "2026-03-02|XA", "2026-03-02|XB"
 START = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
 
-def publish(store, day, price, key=KEY):
+#: the same table, written every few minutes
+LIVE = replace(TICKS, name="ticks_live", live=True)
+
+
+def publish(store, day, price, key=KEY, contract=TICKS):
     with clock.frozen(START + timedelta(days=day)):
-        return store.write(TICKS, key, ticks(2, venue=key[-2:], price=price)).manifest
+        return store.write(contract, key, ticks(2, venue=key[-2:], price=price)).manifest
+
+
+def kept_days(store, contract):
+    """The days of April on which the kept versions were published."""
+    return [manifest.published_at.day for manifest in store.versions(contract, KEY)]
 
 
 def test_as_of_reads_each_partition_as_it_was_published(store):
@@ -85,6 +95,47 @@ def test_a_write_prunes_its_own_partition_by_the_settings(reopened):
     for day in range(5):
         publish(store, day, float(day))
     assert [manifest.published_at.day for manifest in store.versions(TICKS, KEY)] == [3, 4, 5]
+
+
+def test_a_live_table_keeps_its_versions_by_number_alone(reopened):
+    """Whatever retention.versions_days says; a table beside it that is not live keeps all of that time."""
+    store = reopened(versions=2, versions_days=30)
+    for day in range(5):
+        publish(store, day, float(day), contract=LIVE)
+        publish(store, day, float(day))
+    assert kept_days(store, LIVE) == [3, 4, 5]
+    assert kept_days(store, TICKS) == [1, 2, 3, 4, 5]
+    assert store.read(LIVE, as_of=START + timedelta(days=3))["price"].to_list() == [3.0, 4.0]
+    with pytest.raises(VersionPruned):
+        store.read(LIVE, as_of=START)
+
+
+def test_pruning_a_live_table_goes_by_number_alone(reopened):
+    """By hand too, in every partition; the current version and what readers see stay."""
+    store = reopened(versions=9, versions_days=30)
+    for day in range(5):
+        publish(store, day, float(day), contract=LIVE)
+        publish(store, day, float(day), OTHER, contract=LIVE)
+    with clock.frozen(START + timedelta(days=5)):
+        assert store.prune(LIVE, keep=9, days=30) == 0
+        assert store.prune(LIVE, keep=1, days=30) == 2 * 3
+        assert store.prune(LIVE, keep=0, days=30) == 2 * 1
+    assert kept_days(store, LIVE) == [5]
+    assert store.read(LIVE, [KEY])["price"].to_list() == [4.0, 5.0]
+
+
+def test_a_stopped_clock_does_not_keep_the_versions_of_a_live_table(reopened):
+    """In a replay all versions are published within microseconds."""
+    store = reopened(versions=2, versions_days=30)
+    for price in range(6):
+        publish(store, 0, float(price), contract=LIVE)
+    assert [manifest.published_at.microsecond for manifest in store.versions(LIVE, KEY)] == [3, 4, 5]
+
+
+def test_what_a_live_table_rejects_is_live_too():
+    """Its quarantine is rewritten as often."""
+    assert LIVE.quarantine().live
+    assert not TICKS.quarantine().live
 
 
 def test_a_pruned_moment_is_an_error_not_an_absent_partition(reopened):

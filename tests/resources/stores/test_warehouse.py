@@ -137,3 +137,12 @@ def test_categories_are_text_and_lists_are_lists(store, home):
     found = ask(home, "SELECT trend, centers FROM fits ORDER BY ts")
     assert found == [("rising", None), ("flat", []), ("falling", [0.1, 0.30000000000000004, 5e-324]), ("new", None)]
     assert ask(home, "SELECT count(*) FROM fits WHERE trend = 'rising'") == [(1,)]
+    assert types["epochs"] == "TIMESTAMP WITH TIME ZONE[]"
+    micros = "list_transform(epochs, lambda x: epoch_us(x))"
+    assert ask(home, f"SELECT {micros}, len(gaps) FROM fits ORDER BY ts") == [
+        (None, 0),
+        ([], 1),
+        # by hand: the last microsecond of 1999; 14,182,939.999999 s before 1970; 2026-03-02T08:00:00.047Z
+        ([946_684_799_999_999, -14_182_939_999_999, 1_772_438_400_047_000], 2),
+        (None, 0),
+    ]

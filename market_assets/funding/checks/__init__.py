@@ -1,0 +1,180 @@
+"""What must hold of stored funding data: which judgement guards which table, and what it reads."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import dagster as dg
+import polars as pl
+
+from market_assets.core import clock, partitions
+from market_assets.core.checks import (
+    Check,
+    Reader,
+    asset_checks,
+    check,
+    contract_holds,
+    no_synthetic_source,
+    run_partitions,
+)
+from market_assets.core.contracts import Table
+from market_assets.funding import schemas
+from market_assets.funding.checks import completeness, contracts, rates, snapshot, spreads
+from market_assets.settings import settings
+from resources.funding_fetch import listings_of
+from resources.stores.protocol import PartitionStore
+
+#: judged every few minutes, also when nothing arrives
+FRESHNESS = ("snapshot_fresh", "exchanges_present", "settled_in_time")
+#: a look older than this belongs to no round that is judged
+_ROUND = timedelta(minutes=60)
+_COUNTS = ("duplicates", "archive_conflicts")
+
+
+def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
+    store: PartitionStore = context.resources.store
+    return store
+
+
+def _listed(_: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """What the newest look at each listing named."""
+    segments = listings_of(settings())
+    looks = [segments.newest(name, "last_at") for name in segments.exchanges()]
+    empty = pl.DataFrame(schema={"exchange": pl.String, "native_symbol": pl.String})
+    return pl.concat([empty, *(look.select(empty.columns) for look in looks)])
+
+
+def _day_rates(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """Rates of every exchange on the run's days: exchange, symbol, day, rate_1h."""
+    days = {key.partition(partitions.SEPARATOR)[0] for key in run_partitions(context) or []}
+    contract, store = schemas.FundingRates.contract(), _store(context)
+    keys = [key for key in store.partitions(contract) if key.partition(partitions.SEPARATOR)[0] in days]
+    found = store.read(contract, keys, columns=["exchange", "symbol", "funding_time", "rate_1h"])
+    return found.with_columns(day=pl.col("funding_time").dt.date())
+
+
+def _quarantined(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    return _store(context).read(schemas.FundingRates.contract().quarantine(), run_partitions(context))
+
+
+def _told(context: dg.AssetCheckExecutionContext) -> Mapping[str, int]:
+    """Counts that the fetch noted on the run's materialisations; an exchange's stand on each of its partitions."""
+    records = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("funding_rates"), asset_partitions=run_partitions(context)),
+        limit=len(run_partitions(context) or [None]),
+    ).records
+    by_exchange: dict[str, dict[str, int]] = {}
+    for record in records:
+        noted = record.asset_materialization
+        if noted is None or record.run_id != context.run.run_id:
+            continue
+        exchange = (noted.partition or "").rpartition(partitions.SEPARATOR)[2]
+        by_exchange[exchange] = {
+            name: int(noted.metadata[name].value or 0) for name in _COUNTS if name in noted.metadata
+        }
+    return {name: sum(counts.get(name, 0) for counts in by_exchange.values()) for name in _COUNTS}
+
+
+def latest_round(store: PartitionStore) -> pl.DataFrame:
+    """The newest look at each exchange in use, of the last hour."""
+    now, contract = clock.now(), schemas.FundingSnapshot.contract()
+    days = {f"{at:%Y-%m-%d}" for at in (now - _ROUND, now)}
+    keys = [f"{day}{partitions.SEPARATOR}{name}" for day in sorted(days) for name in settings().funding.enabled]
+    rows = store.read(contract, keys, start=now - _ROUND)
+    return rows.filter(pl.col("snapshot_at") == pl.col("snapshot_at").max().over("exchange"))
+
+
+def _ages(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    return snapshot.ages_of(latest_round(_store(context)), settings().funding.enabled, clock.now())
+
+
+def _n_fresh(context: dg.AssetCheckExecutionContext) -> int:
+    return _ages(context).filter(pl.col("age_min") <= settings().funding.opp.max_age_min).height
+
+
+def _notify_above(_: dg.AssetCheckExecutionContext) -> float | None:
+    opp = settings().funding.opp
+    return opp.notify_net_apr if opp.notify else None
+
+
+def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
+    """The checks of a table: its contract and its own; and what they read."""
+    every: dict[str, Reader] = {
+        "frame": lambda context: _store(context).read(table.contract(), run_partitions(context)),
+        "now": lambda _: clock.now(),
+        "expected": lambda _: settings().funding.enabled,
+        "venue_of": lambda _: settings().funding.venue_of,
+        "sandboxed": lambda _: settings().vendors == "sandbox",
+    }
+    checks = [contract_holds(table.contract()), *own]
+    return asset_checks(table, checks, reads=every | reads, required_resource_keys={"store"})
+
+
+CHECKS = [
+    _checks(
+        schemas.FundingContracts,
+        check(contracts.validity_sound, blocking=True),
+        check(contracts.listing_stored, blocking=True),
+        check(contracts.contracts_lost),
+        check(contracts.prices_agree),
+        check(contracts.intervals_listed),
+        listed=_listed,
+    ),
+    _checks(
+        schemas.FundingRates,
+        check(no_synthetic_source, blocking=True),
+        check(rates.rates_add_up, blocking=True),
+        check(rates.rate_range),
+        check(rates.unit_suspect),
+        check(rates.intervals_known),
+        check(rates.no_duplicates),
+        check(rates.archive_agrees),
+        check(rates.quarantine_empty),
+        day_rates=_day_rates,
+        told=_told,
+        quarantined=_quarantined,
+    ),
+    _checks(
+        schemas.FundingSnapshot,
+        check(no_synthetic_source, blocking=True),
+        check(snapshot.snapshot_fresh),
+        check(snapshot.exchanges_present),
+        check(snapshot.mark_dispersion),
+        check(snapshot.basis_plausible),
+        check(snapshot.rates_stated),
+        check(snapshot.round_healthy),
+        latest=lambda context: latest_round(_store(context)),
+        ages=_ages,
+    ),
+    _checks(
+        schemas.FundingCompleteness,
+        check(completeness.contracts_complete),
+        check(completeness.no_surplus),
+        check(completeness.settled_in_time),
+        check(completeness.gaps_can_be_closed),
+    ),
+    _checks(
+        schemas.FundingStatistics,
+        check(completeness.percentiles_in_range, blocking=True),
+        check(completeness.scores_plausible),
+        check(completeness.scores_known),
+    ),
+    _checks(schemas.FundingHourlyRates, check(rates.covered_before_settled, blocking=True)),
+    _checks(
+        schemas.FundingSpreads,
+        check(spreads.spreads_add_up, blocking=True),
+        check(spreads.short_leg_higher, blocking=True),
+        check(spreads.pairs_ordered, blocking=True),
+        check(spreads.spreads_plausible),
+    ),
+    _checks(schemas.FundingSpreadStatistics, check(spreads.distribution_sound, blocking=True)),
+    _checks(
+        schemas.FundingOpportunities,
+        check(spreads.net_is_gross_less_costs, blocking=True),
+        check(spreads.legs_differ, blocking=True),
+        check(spreads.pairs_found),
+        check(spreads.best_is_identical),
+        check(spreads.no_notice),
+        n_fresh=_n_fresh,
+        notify_above=_notify_above,
+    ),
+]

@@ -1,0 +1,262 @@
+"""The one way through a venue's settled history, which verifies what came back.
+
+Windowed venues are asked for our own windows, oldest first, each expected to fill at most 80 % of a page
+at the contract's shortest interval. An answer as long as a page may have been cut: its window is halved
+and asked again. An answer that leaves an edge of its window bare for longer than its rows are apart, as
+a page shorter than documented would, has that edge asked again. Backward venues are walked from the
+newest page until `first`, or until nothing older comes; a short page alone is not the end.
+
+A stamp up to a minute before `first` or around a window's ends belongs: venues stamp settlements up to
+some seconds beside their instant (seen: 47 ms), while no interval is shorter than an hour. Windows abut
+and rows are told apart by their stamp, so that no event is lost or doubled at a boundary. Nothing at or
+after `until` is taken: what a venue stamps ahead of our clock is not settled yet.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Literal
+
+import polars as pl
+
+from resources.http.errors import Clipped, Malformed, VendorError
+from resources.venues.venue import EVENTS, Ask, Backward, Caller, Instrument, Page, Position, Venue, Whole, Windowed
+
+#: how far from its instant a settlement may be stamped
+TOLERANCE = timedelta(seconds=60)
+#: share of a page that a window is expected to fill
+_FILLED = 0.8
+#: pages of a walk back, against the number expected: a venue may serve smaller pages than documented
+_PATIENCE = 10
+_AT = "funding_time_native"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walked:
+    """Events of one contract."""
+
+    #: EVENTS, unique and sorted by time; a row without a rate is kept
+    frame: pl.DataFrame
+    #: oldest event the venue still has, where it has none from the beginning of what was asked
+    floor: datetime | None
+    requests: int
+    #: rows of windows' answers that lie outside the window asked
+    outside: int = 0
+    #: rows that an answer stated again; of two the later is kept
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(Walked):
+    """Events of one contract as an exchange gave them."""
+
+    #: when the newest answer arrived
+    received_at: datetime
+
+
+def walk(
+    venue: Venue, caller: Caller, instrument: Instrument, first: datetime, until: datetime, shortest_hours: float
+) -> Walked:
+    """Every event of a contract from `first` before `until`.
+
+    `shortest_hours` is the shortest interval the contract is known to have had. Raises Malformed where
+    answers are of another window or contract, or repeat a page; Clipped where a page is too short for
+    one interval; and what the caller raises.
+    """
+    walking = _Walk(venue, caller, instrument, first, until, timedelta(hours=shortest_hours))
+    if first >= until:
+        return walking.walked(None)
+    match venue.history:
+        case Windowed() as how:
+            floor = walking.through_windows(how)
+        case Backward() as how:
+            floor = walking.back(how)
+        case Whole() as how:
+            floor = walking.whole(how)
+    return walking.walked(floor)
+
+
+@dataclass(frozen=True)
+class _Window:
+    start: datetime
+    end: datetime
+    #: `head` and `tail` are edges of a window that are asked again
+    part: Literal["window", "head", "tail"] = "window"
+
+
+@dataclass
+class _Walk:
+    venue: Venue
+    caller: Caller
+    instrument: Instrument
+    first: datetime
+    until: datetime
+    shortest: timedelta
+    pages: list[pl.DataFrame] = field(default_factory=list)
+    asked: list[Ask] = field(default_factory=list)
+    #: of the last request, as messages show it
+    context: str = ""
+    outside: int = 0
+    duplicates: int = 0
+
+    def walked(self, floor: datetime | None) -> Walked:
+        """What came of it."""
+        rows = pl.concat([EVENTS.to_frame(), *self.pages])
+        return Walked(
+            frame=rows.unique(_AT, keep="last", maintain_order=True).sort(_AT),
+            floor=floor,
+            requests=len(self.asked),
+            outside=self.outside,
+            duplicates=self.duplicates,
+        )
+
+    def through_windows(self, how: Windowed) -> datetime | None:
+        """Ask window by window; the floor where the first windows were empty."""
+        step = max(1, int(how.page_rows * _FILLED)) * self.shortest
+        starts = itertools.takewhile(lambda at: at < self.until, (self.first + n * step for n in itertools.count()))
+        # a stack with the oldest on top
+        todo = [_Window(start, min(start + step, self.until)) for start in starts][::-1]
+        while todo:
+            todo += reversed(list(self._window(how, todo.pop())))
+        oldest = self._oldest
+        return oldest if oldest is not None and oldest >= self.first + step else None
+
+    def back(self, how: Backward) -> datetime | None:
+        """Ask page by page, newest first; the floor where nothing older came before `first`."""
+        position, most = Position(pages=0, rows=0, cursor=None, before=self.until), _PATIENCE
+        while True:
+            ask = replace(how.ask(self.instrument, position), context="")
+            # the same request brings the same page: the venue gave no mark of an older one
+            if ask in self.asked:
+                return self._floor(position)
+            page = self._page(ask, f"page {position.pages + 1} back to {_show(self.first)}")
+            times = page.frame[_AT]
+            if times.is_empty() or (position.pages and self._brings_nothing(times, position)):
+                return self._floor(position)
+            if not position.pages:
+                expected = (_newest(times) - self.first) / self.shortest / how.page_rows
+                most += _PATIENCE * max(0, ceil(expected))
+            self._take(page.frame)
+            position = Position(position.pages + 1, position.rows + len(times), page.cursor, _oldest(times))
+            if position.before <= self.first:
+                return None
+            if position.pages >= most:
+                raise self._wrong(Clipped, f"{most} pages reach back to {_show(position.before)} only")
+
+    def whole(self, how: Whole) -> datetime | None:
+        """Ask once; the floor where the answer begins after `first`."""
+        page = self._page(how.ask(self.instrument), "whole history")
+        times = page.frame[_AT]
+        self._take(page.frame)
+        return self._floor(Position(1, len(times), None, _oldest(times))) if len(times) else None
+
+    def _window(self, how: Windowed, asked: _Window) -> Iterator[_Window]:
+        """Ask for one window; gives the windows that are to be asked instead, or as well."""
+        start, end = asked.start, asked.end
+        ask = how.ask(self.instrument, start, end)
+        rows = self._page(ask, f"{_show(start)}..{_show(end)}").frame
+        if rows.height >= how.page_rows:
+            yield from self._halves(asked, rows.height)
+            return
+        near = rows.filter(pl.col(_AT).is_between(start - TOLERANCE, end + TOLERANCE))
+        inside = rows.filter(pl.col(_AT).is_between(start, end, closed="left"))[_AT].sort()
+        if inside.is_empty() and near.height < rows.height:
+            self._refuse_other_window(rows[_AT], asked)
+        self.outside += rows.height - near.height
+        self._take(near)
+        if not inside.is_empty():
+            yield from self._bare_edges(asked, inside)
+
+    def _halves(self, cut: _Window, height: int) -> Iterator[_Window]:
+        if cut.end - cut.start <= self.shortest:
+            raise self._wrong(Clipped, f"{height} rows, as many as a page has, although one settlement was due")
+        middle = (cut.start + (cut.end - cut.start) / 2).replace(microsecond=0)
+        yield replace(cut, end=middle)
+        yield replace(cut, start=middle)
+
+    def _bare_edges(self, asked: _Window, inside: pl.Series) -> Iterator[_Window]:
+        spacing = inside.diff().median() if len(inside) > 1 else self.shortest
+        assert isinstance(spacing, timedelta)
+        bare = spacing + TOLERANCE
+        if _oldest(inside) - asked.start > bare:
+            yield _Window(asked.start, _oldest(inside), "head")
+        if asked.end - _newest(inside) > bare:
+            yield _Window(_newest(inside) + timedelta(milliseconds=1), asked.end, "tail")
+
+    def _refuse_other_window(self, times: pl.Series, asked: _Window) -> None:
+        """Raise unless rows that are all outside an edge show that there is nothing in it."""
+        if asked.part == "window" or (asked.part == "head" and _oldest(times) >= asked.end):
+            raise self._wrong(
+                Malformed,
+                f"the wrong window: asked for {_show(asked.start)}..{_show(asked.end)}, "
+                f"got {len(times)} rows of {_show(_oldest(times))}..{_show(_newest(times))}",
+            )
+
+    def _brings_nothing(self, times: pl.Series, position: Position) -> bool:
+        """Whether a page has nothing older than the pages before it. Raises Malformed where it repeats one."""
+        if _oldest(times) < position.before:
+            return False
+        # a bound that includes its own instant brings that row once more, and it alone
+        if _newest(times) == position.before:
+            return True
+        raise self._wrong(Malformed, f"the same page again: {len(times)} rows, none before {_show(position.before)}")
+
+    def _floor(self, position: Position) -> datetime | None:
+        found = position.pages and position.before > self.first + self.shortest
+        return position.before if found else None
+
+    def _page(self, ask: Ask, what: str) -> Page:
+        self.asked.append(ask)
+        self.context = f"{self.instrument.native_symbol} {what}"
+        value = self.caller.one(replace(ask, context=self.context))
+        try:
+            page = self.venue.events(value, self.instrument)
+            self._check(page.frame)
+        except VendorError as refused:
+            raise refused.located(ask.path, self.context) from None
+        return page
+
+    def _check(self, rows: pl.DataFrame) -> None:
+        """Raise Malformed unless rows are events of this contract with an instant and a finite rate or none."""
+        if rows.schema != EVENTS:
+            raise TypeError(f"the parser of {self.venue.exchange} must give EVENTS, gave {rows.schema}")
+        others = rows.filter(pl.col("native_symbol").ne_missing(self.instrument.native_symbol))["native_symbol"]
+        if len(others):
+            raise Malformed(self.venue.exchange, f"asked for {self.instrument.native_symbol}, got {others[0]}")
+        if rows[_AT].null_count():
+            raise Malformed(self.venue.exchange, f"{rows[_AT].null_count()} of {rows.height} settlements have no time")
+        strange = rows.filter(~pl.col("rate_native").is_finite())
+        if strange.height:
+            raise Malformed(self.venue.exchange, f"the rate of {_show(strange[_AT][0])} is {strange['rate_native'][0]}")
+
+    def _take(self, rows: pl.DataFrame) -> None:
+        wanted = rows.filter((pl.col(_AT) >= self.first - TOLERANCE) & (pl.col(_AT) < self.until))
+        self.duplicates += wanted.height - wanted[_AT].n_unique()
+        self.pages.append(wanted)
+
+    def _wrong(self, kind: type[VendorError], said: str) -> VendorError:
+        advice = "Nothing was stored; look at the raw response, and at the venue's record (order, page_rows)"
+        return kind(self.venue.exchange, said, endpoint=self.asked[-1].path, context=self.context, advice=advice)
+
+    @property
+    def _oldest(self) -> datetime | None:
+        found = [_oldest(page[_AT]) for page in self.pages if page.height]
+        return min(found, default=None)
+
+
+def _oldest(times: pl.Series) -> datetime:
+    found = times.min()
+    assert isinstance(found, datetime)
+    return found
+
+
+def _newest(times: pl.Series) -> datetime:
+    found = times.max()
+    assert isinstance(found, datetime)
+    return found
+
+
+def _show(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"

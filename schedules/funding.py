@@ -1,0 +1,142 @@
+"""When funding is asked for: listings hourly, snapshots every few minutes, settlements as they fall due.
+
+A run carries every exchange in use as one range; the follow sensor brings what is derived up to date.
+Hourly runs ask only for contracts whose next settlement has passed; the nightly ones ask for everything
+of the trailing days again.
+"""
+
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from market_assets.core import partitions
+from market_assets.funding import schemas
+from market_assets.funding.assets import ONLY_DUE_TAG
+from market_assets.funding.checks import CHECKS, FRESHNESS
+from market_assets.funding.partitions import EXCHANGE
+from market_assets.settings import Settings
+from resources.funding_fetch import looks_of
+from resources.stores import open_store
+
+Asked = list[dg.RunRequest] | dg.SkipReason
+
+_DAY = timedelta(days=1)
+_NO_CONTRACTS = dg.SkipReason("no contracts are known yet: funding_listings comes first")
+_CONTRACTS, _RATES, _SNAPSHOT = (
+    table.contract() for table in (schemas.FundingContracts, schemas.FundingRates, schemas.FundingSnapshot)
+)
+FRESHNESS_CHECKS = dg.AssetSelection.checks(
+    *(key for checks in CHECKS for key in checks.check_keys if key.name in FRESHNESS)
+)
+
+
+def funding_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
+    """The schedules of the domain. All times are UTC."""
+    asks = FundingAsks(settings)
+
+    def schedule(name: str, cron: str, asset: str, description: str):  # type: ignore[no-untyped-def]
+        return dg.schedule(
+            name=name,
+            cron_schedule=cron,
+            execution_timezone="UTC",
+            target=dg.AssetSelection.assets(asset),
+            default_status=default_status,
+            description=description,
+        )
+
+    @schedule("funding_listings", "2 * * * *", _CONTRACTS.name, "Looks at every exchange's listing.")
+    def listings(context: dg.ScheduleEvaluationContext) -> Asked:
+        return asks.contracts(context.scheduled_execution_time)
+
+    every = f"*/{settings.funding.snapshot_min} * * * *"
+
+    @schedule("funding_snapshots", every, _SNAPSHOT.name, "Looks at the current state of every contract.")
+    def snapshots(context: dg.ScheduleEvaluationContext) -> Asked:
+        return asks.snapshot(context.scheduled_execution_time)
+
+    @schedule("funding_settlements", "7 * * * *", _RATES.name, "Asks for settlements that are due since the last one.")
+    def settlements(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        return asks.rates(at.date(), at.date(), at, **{ONLY_DUE_TAG: "yes"})
+
+    @schedule("funding_yesterday", "40 0 * * *", _RATES.name, "Asks for all of yesterday's settlements.")
+    def yesterday(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        return asks.rates(at.date() - _DAY, at.date() - _DAY, at)
+
+    @schedule("funding_late", "0 9 * * *", _RATES.name, "Asks for yesterday's settlements again: some are told late.")
+    def late(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        return asks.rates(at.date() - _DAY, at.date() - _DAY, at)
+
+    @schedule(
+        "funding_trailing", "30 4 * * *", _RATES.name, "Asks for the trailing days again, and for days never asked."
+    )
+    def trailing(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        return asks.rates(at.date() - settings.funding.trailing_days * _DAY, at.date(), at)
+
+    @schedule("funding_thinning", "10 5 * * *", _SNAPSHOT.name, "Keeps the last snapshot of each hour of old days.")
+    def thinning(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        return asks.thinning(at) or dg.SkipReason("no day is older than retention.snapshot_days")
+
+    freshness = dg.ScheduleDefinition(
+        name="funding_freshness",
+        cron_schedule=f"3-59/{max(5, settings.funding.snapshot_min)} * * * *",
+        execution_timezone="UTC",
+        job=dg.define_asset_job("funding_freshness_checks", FRESHNESS_CHECKS),
+        default_status=default_status,
+        description="Judges how old snapshots and settlements are, also when nothing arrives.",
+    )
+    return [listings, snapshots, settlements, yesterday, late, trailing, thinning, freshness]
+
+
+class FundingAsks:
+    """What the ticks ask for: every exchange in use, as one range."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        # exchanges in use come first among the partitions, so this is one span
+        self.spans = partitions.ranges(settings.funding.enabled, [EXCHANGE.get_partition_keys()])
+
+    def contracts(self, at: datetime) -> list[dg.RunRequest]:
+        """One look at every listing."""
+        return [_request(f"funding-contracts:{at.isoformat()}:{first}", first, last) for first, last in self.spans]
+
+    def snapshot(self, at: datetime) -> list[dg.RunRequest] | dg.SkipReason:
+        """One look at the current state of every contract."""
+        return self._days("funding-snapshot", at.date(), at.date(), at) or _NO_CONTRACTS
+
+    def rates(self, first: date, last: date, at: datetime, **tags: str) -> list[dg.RunRequest] | dg.SkipReason:
+        """Settlements of these days."""
+        return (
+            self._days("funding-rates", max(first, self.settings.funding.start_date), last, at, **tags) or _NO_CONTRACTS
+        )
+
+    def thinning(self, at: datetime) -> list[dg.RunRequest]:
+        """Runs for the days whose looks retention now thins, and for those an earlier tick missed."""
+        looks, oldest = looks_of(self.settings), at.date() - self.settings.retention.snapshot_days * _DAY
+        due: set[str] = set()
+        for exchange in looks.exchanges():
+            for day in (day for day in looks.days(exchange) if day < oldest):
+                stored = looks.read(exchange, [day])["snapshot_at"]
+                if stored.n_unique() > stored.dt.truncate("1h").n_unique():
+                    due.add(f"{day}{partitions.SEPARATOR}{exchange}")
+        days = sorted({key.partition(partitions.SEPARATOR)[0] for key in due})
+        spans = partitions.ranges(due, [days, EXCHANGE.get_partition_keys()])
+        return [_request(f"funding-thinning:{at.isoformat()}:{first}", first, last) for first, last in spans]
+
+    def _days(self, name: str, first: date, last: date, at: datetime, **tags: str) -> list[dg.RunRequest]:
+        """A run over days of every exchange in use; none before contracts are known."""
+        if not open_store(self.settings).partitions(_CONTRACTS):
+            return []
+        ends = [
+            tuple(f"{day}{partitions.SEPARATOR}{one}" for day, one in zip((first, last), span, strict=True))
+            for span in self.spans
+        ]
+        return [_request(f"{name}:{at.isoformat()}:{start}", start, end, **tags) for start, end in ends]
+
+
+def _request(run_key: str, first: str, last: str, **tags: str) -> dg.RunRequest:
+    return dg.RunRequest(run_key=run_key, tags={**partitions.range_tags(first, last), **tags})

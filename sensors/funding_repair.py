@@ -1,0 +1,89 @@
+"""Missing settlements: their days are asked for again every few hours, until they come or cannot come.
+
+A gap older than what its exchange still serves (`history_floor`) is left alone: it cannot be re-fetched.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+import polars as pl
+
+from market_assets.core import clock, partitions
+from market_assets.core.contracts import UTC_MICROS
+from market_assets.funding.partitions import EXCHANGE_DAY
+from market_assets.funding.schemas import FundingCompleteness
+from market_assets.settings import Settings
+from resources.fetch_log import FetchLog
+from resources.stores import open_store
+from resources.stores.protocol import PartitionStore
+
+_RATES = "funding_rates"
+_DAY = timedelta(days=1)
+#: runs a tick asks for; what is left is due at the next
+_RUNS = 20
+#: settlements of the last hours may still come by themselves
+_SETTLING = timedelta(hours=3)
+
+
+def funding_repair_sensor(settings: Settings, *, default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor that asks for days with missing settlements again."""
+    funding = settings.funding
+
+    @dg.sensor(
+        name="funding_repair",
+        asset_selection=dg.AssetSelection.assets(_RATES),
+        minimum_interval_seconds=900,
+        default_status=default_status,
+        description=f"Asks for days with missing settlements again, once in {funding.repair_hours} hours.",
+    )
+    def funding_repair(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        now, log = clock.now(), FetchLog(settings.home)
+        lacking = days_with_gaps(open_store(settings), funding.enabled, now)
+        asked = log.repair_times(_RATES)
+        pause = timedelta(hours=funding.repair_hours)
+        due = sorted((key for key in lacking if key not in asked or asked[key] <= now - pause), reverse=True)
+        order = partitions.dimension_keys(EXCHANGE_DAY, context.instance)
+        spans = partitions.ranges(due[: funding.repair_partitions], order)[:_RUNS]
+        log.repair_asked_at(_RATES, [key for span in spans for key in partitions.covered(span, order)], now)
+        if not spans:
+            return dg.SkipReason(f"{len(lacking)} exchange days lack settlements, none is due for another try")
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    run_key=f"funding-repair:{first}:{last}:{now.isoformat()}", tags=partitions.range_tags(first, last)
+                )
+                for first, last in spans
+            ]
+        )
+
+    return funding_repair
+
+
+def days_with_gaps(store: PartitionStore, exchanges: Iterable[str], now: datetime) -> set[str]:
+    """Keys of `funding_rates` whose exchange still serves settlements that are missing there.
+
+    Judged by the newest completeness of each exchange, of active contracts.
+    """
+    contract = FundingCompleteness.contract()
+    stored = store.partitions(contract)
+    newest = {name: max((key for key in stored if key.endswith(f"|{name}")), default=None) for name in exchanges}
+    rows = store.read(contract, [key for key in newest.values() if key is not None])
+    gaps = (
+        rows.filter("is_active")
+        .select("exchange", "history_floor", start="gap_starts", end="gap_ends")
+        .explode("start", "end")
+        .drop_nulls("start")
+        .filter(pl.col("history_floor").is_null() | (pl.col("end") >= pl.col("history_floor")))
+        .filter(pl.col("start") < pl.lit(now - _SETTLING, UTC_MICROS))
+        .with_columns(start=pl.max_horizontal("start", "history_floor"))
+    )
+    keys = set(EXCHANGE_DAY.get_partition_keys(current_time=now))
+    found: set[str] = set()
+    for exchange, start, end in gaps.select("exchange", "start", "end").unique().iter_rows():
+        found |= {f"{day}{partitions.SEPARATOR}{exchange}" for day in _days(start.date(), end.date())}
+    return found & keys
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + n * _DAY for n in range((last - first).days + 1)]
