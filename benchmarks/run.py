@@ -21,7 +21,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import btc, btc_chain, chain, definitions, equities, readers, rest, store
+from benchmarks import (
+    btc,
+    btc_chain,
+    chain,
+    definitions,
+    equities,
+    funding_spreads,
+    funding_statistics,
+    readers,
+    rest,
+    store,
+)
 from benchmarks.measure import ROOT, Row
 from market_assets.core import clock
 
@@ -35,6 +46,8 @@ SUBJECTS: dict[str, Callable[[Path], list[Row]]] = {
     "chain": chain.rows,
     "btc": btc.rows,
     "btc_chain": btc_chain.rows,
+    "funding_statistics": funding_statistics.rows,
+    "funding_spreads": funding_spreads.rows,
     "equities": equities.rows,
 }
 _PACKAGES = (

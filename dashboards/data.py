@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -123,12 +123,21 @@ class PublishedData:
         as_of: datetime | None = None,
     ) -> pl.DataFrame:
         """Rows of a stored table, as `load_asset_value` gives them. Raises what it raises."""
-        asked = repr((name, start, end, columns, sorted((where or {}).items()), as_of, self.version([name])))
+        asked = repr((name, start, end, columns, sorted((where or {}).items()), as_of))
+        return self.kept(
+            asked,
+            [name],
+            lambda: load_asset_value(name, start=start, end=end, columns=columns, where=where, as_of=as_of),
+        )
+
+    def kept(self, asked: str, names: Iterable[str], build: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """The frame that `build` makes of these tables, kept under `asked` while they are published as they are."""
+        asked = f"{asked}|{self.version(names)}"
         with self._lock:
             if asked in self._frames:
                 self._frames.move_to_end(asked)
                 return self._frames[asked]
-        frame = load_asset_value(name, start=start, end=end, columns=columns, where=where, as_of=as_of)
+        frame = build()
         with self._lock:
             self._frames[asked] = frame
             while len(self._frames) > _FRAMES_KEPT:

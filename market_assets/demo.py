@@ -39,6 +39,9 @@ _UNIVERSE = {
 }
 #: weeks of bitcoin history: 18 until the first bin model, the rest with signals
 _BTC_WEEKS = 26
+#: the exchanges that the sandbox speaks for, and days of their settlements: a window of statistics, and a day more
+_FUNDING_EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "deribit", "hyperliquid", "dydx")
+_FUNDING_DAYS = 32
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 
@@ -113,7 +116,14 @@ class Demo:
         lines = [{"symbol": s, "asset_class": kind} for kind, names in _UNIVERSE.items() for s in names.split()]
         today = clock.today()
         monday = today - timedelta(days=today.weekday(), weeks=_BTC_WEEKS)
-        chosen = {"equities": {"universe": lines}, "btc": {"history_start": monday.isoformat()}}
+        chosen = {
+            "equities": {"universe": lines},
+            "btc": {"history_start": monday.isoformat()},
+            "funding": {
+                "start_date": (today - timedelta(days=_FUNDING_DAYS - 1)).isoformat(),
+                "exchanges": list(_FUNDING_EXCHANGES),
+            },
+        }
         (self.home / "config.yaml").write_text(yaml.safe_dump(chosen))
         self.ports = {name: _free_port(wanted) for name, wanted in _PREFERRED_PORTS.items()}
         home = self.home.resolve()
@@ -136,6 +146,7 @@ class Demo:
         from market_assets.definitions import build_defs
         from market_assets.equities.partitions import SYMBOLS_NAME
         from market_assets.equities.universe import active_symbols, add_symbol, with_listing
+        from market_assets.funding.partitions import DAY as FUNDING_DAY
         from market_assets.instance import materialize_range, prepare
         from resources.stores import open_store
 
@@ -154,6 +165,9 @@ class Demo:
             instance.add_dynamic_partitions(SYMBOLS_NAME, symbols)
             symbol_years = [f"{symbol}|{year}" for symbol in symbols for year in years]
             days, weeks = DAY.get_partition_keys(), WEEK.get_partition_keys()
+            exchanges, funding_days = list(found.funding.exchanges), FUNDING_DAY.get_partition_keys()
+            of_days = [f"{day}|{name}" for day in funding_days for name in exchanges]
+            of_today = of_days[-len(exchanges) :]
             for assets, keys in (
                 (["equities_symbols"], None),
                 (["equities_daily_bars"], symbol_years),
@@ -165,6 +179,13 @@ class Demo:
                 (["btc_bin_models"], weeks),
                 (["btc_bins", "btc_dominance", "btc_signals"], days),
                 (["btc_labels", "btc_training_data", "btc_signal_performance"], days),
+                (["funding_contracts"], exchanges),
+                (["funding_snapshot"], of_today),
+                (["funding_rates"], of_days),
+                (["funding_hourly_rates"], of_days),
+                (["funding_completeness", "funding_statistics"], of_today),
+                (["funding_spreads"], funding_days),
+                (["funding_spread_statistics", "funding_opportunities"], funding_days[-1:]),
             ):
                 task = progress.add_task(", ".join(assets), total=1)
                 results = materialize_range(defs, instance, assets, keys, raise_on_error=False)

@@ -144,7 +144,7 @@ class Settings(BaseSettings):
     def vendor_names(self) -> list[str]:
         """Every vendor in use: the equities chain in its order, the one that reconciles, then those of one domain."""
         equities = (*self.equities.sources, self.equities.reconcile.source)
-        return list(dict.fromkeys((*equities, "glassnode", *self.funding.exchanges)))
+        return list(dict.fromkeys((*equities, "glassnode", *self.funding.enabled)))
 
     def vendor(self, name: str) -> VendorSettings:
         """The section of a vendor: its address and its budget. A vendor of one domain has it there."""

@@ -6,7 +6,7 @@ ends the asking; what was brought until then is kept as well.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from resources.http.errors import (
     BudgetExhausted,
     CircuitOpen,
     EmptyUnexpected,
+    NotEntitled,
     NotFound,
     RateLimited,
     Unauthorized,
@@ -35,7 +36,7 @@ from resources.venues.venue import EVENTS, Instrument
 #: name in the fetch log under which single contracts are remembered for a retry
 CONTRACT_LOG = "funding_rates/contracts"
 #: after these no other contract of the exchange would fare better
-_HOPELESS = (BudgetExhausted, CircuitOpen, RateLimited, Unauthorized)
+_HOPELESS = (BudgetExhausted, CircuitOpen, NotEntitled, RateLimited, Unauthorized)
 _SHOWN = 3
 _LATE = timedelta(minutes=1)
 _DEFAULT_HOURS = 1.0
@@ -124,22 +125,32 @@ class FundingHistory:
         self, due: Sequence[Instrument], first: datetime, until: datetime, brought: Brought
     ) -> Iterator[Answer]:
         workers = self.settings.funding.venue(self.exchange).workers
+        # one after another as long as a breaker that rested may let a single probe through
+        alone = self.settings.fetch.breaker_successes
+        waves = [*([one] for one in due[:alone]), due[alone:]]
         with Workers(workers, thread_name_prefix=self.exchange) as pool:
-            asking = {pool.submit(self._history, one, first, until): one for one in due}
-            for future in as_completed(asking):
-                one = asking[future]
-                if future.cancelled():
-                    brought.unasked += 1
+            for wave in waves:
+                if any(isinstance(failed, _HOPELESS) for failed in brought.failures.values()):
+                    brought.unasked += len(wave)
                     continue
-                try:
-                    yield Answer(one, *future.result())
-                except NotFound:
-                    # taken off the listing since: it has no more settlements to give
-                    continue
-                except VendorError as failed:
-                    brought.failures[one.native_symbol] = failed
-                    if isinstance(failed, _HOPELESS):
-                        _cancel(asking)
+                asking = {pool.submit(self._history, one, first, until): one for one in wave}
+                yield from self._finished(asking, brought)
+
+    def _finished(self, asking: "Mapping[Future[Any], Instrument]", brought: Brought) -> Iterator[Answer]:
+        for future in as_completed(asking):
+            one = asking[future]
+            if future.cancelled():
+                brought.unasked += 1
+                continue
+            try:
+                yield Answer(one, *future.result())
+            except NotFound:
+                # taken off the listing since: it has no more settlements to give
+                continue
+            except VendorError as failed:
+                brought.failures[one.native_symbol] = failed
+                if isinstance(failed, _HOPELESS):
+                    _cancel(asking)
 
     def _history(self, one: Instrument, first: datetime, until: datetime) -> tuple[list[pl.DataFrame], History]:
         archived, begin = self._archived(one, first, until)

@@ -104,8 +104,8 @@ class PartitionFetch:
                 self.log.succeeded(self.contract.name, unit.partitions, self._run_group)
         if failures:
             self._report(written)
-            n_stored = sum(written.keys() >= set(unit.partitions) for unit in units if unit.name not in failures)
-            raise dg.Failure(_describe(self.contract, failures, n_stored, len(units)), allow_retries=False)
+            stored = [unit.name for unit in units if written.keys() >= set(unit.partitions)]
+            raise dg.Failure(_describe(self.contract, failures, stored, len(units)), allow_retries=False)
         return Stored(written)
 
     def _note(self, unit: Unit, failed: VendorError | QuarantineOverflow | Incomplete) -> str:
@@ -204,12 +204,14 @@ def _told(failed: VendorError | QuarantineOverflow | Incomplete) -> str:
     return f"[{failed.context}] needs one healthy source; {stories}. {failed.advice}."
 
 
-def _describe(contract: Contract, failures: Mapping[str, str], n_stored: int, n_units: int) -> str:
+def _describe(contract: Contract, failures: Mapping[str, str], stored: Sequence[str], n_units: int) -> str:
     shown = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in list(failures.items())[:5])
     more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
-    unasked = n_units - n_stored - len(failures)
+    n_partly = sum(name in failures for name in stored)
+    unasked = n_units - len({*stored, *failures})
+    rest = f"{f', {n_partly} stored in part' if n_partly else ''}{f', {unasked} not asked' if unasked else ''}"
     return (
-        f"{contract.name}: {len(failures)} of {n_units} request series failed, {n_stored} stored"
-        f"{f', {unasked} not asked' if unasked else ''}. {shown}{more}. "
+        f"{contract.name}: {len(failures)} of {n_units} request series failed, {len(stored) - n_partly} stored"
+        f"{rest}. {shown}{more}. "
         "What was stored before stays. Re-execute this run: it asks only for what is missing."
     )

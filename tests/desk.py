@@ -172,15 +172,17 @@ class Desk:
             found |= dict.fromkeys(assets, self.materialize(*assets, keys=of))
         return found
 
-    def retry(self, failed: dg.ExecuteInProcessResult, keys: Sequence[str]) -> dg.ExecuteInProcessResult:
-        """Re-execute a failed run of `equities_daily_bars` as Dagster does: same range, tagged with root and parent."""
+    def retry(
+        self, failed: dg.ExecuteInProcessResult, keys: Sequence[str], asset: str = "equities_daily_bars"
+    ) -> dg.ExecuteInProcessResult:
+        """Re-execute a failed run of an asset as Dagster does: same range, tagged with root and parent."""
         from market_assets.core import partitions
 
-        first, last = partitions.ranges(keys, partitions.dimension_keys(self._bars_definition(), self.instance))[0]
+        first, last = partitions.ranges(keys, partitions.dimension_keys(self._definition(asset), self.instance))[0]
         origin = {ROOT_RUN_ID_TAG: failed.run_id, PARENT_RUN_ID_TAG: failed.run_id}
         return self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance,
-            asset_selection=[dg.AssetKey("equities_daily_bars")],
+            asset_selection=[dg.AssetKey(asset)],
             tags=partitions.range_tags(first, last) | origin,
             raise_on_error=False,
         )
@@ -201,8 +203,8 @@ class Desk:
         frame: pl.DataFrame = load_asset_value(table, partition, **options)
         return frame
 
-    def _bars_definition(self) -> dg.PartitionsDefinition:
-        found = self.defs.resolve_asset_graph().get(dg.AssetKey("equities_daily_bars")).partitions_def
+    def _definition(self, asset: str) -> dg.PartitionsDefinition:
+        found = self.defs.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
         assert found is not None
         return found
 

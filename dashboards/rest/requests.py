@@ -13,6 +13,8 @@ from market_assets.core import clock
 from market_assets.core.errors import InvalidRequest
 
 _Value = TypeVar("_Value")
+#: an object, or rows where that is the shape clients know
+Body = TypeVar("Body", dict[str, Any], list[dict[str, Any]])
 
 
 def services(request: Request) -> Services:
@@ -82,7 +84,7 @@ def cached(
     app: Services,
     tables: Iterable[str],
     ttl_s: float,
-    build: Callable[[], dict[str, Any]],
+    build: Callable[[], Body],
     *,
     also: str = "",
 ) -> Response:
@@ -101,6 +103,8 @@ def cached(
     return Response(body, media_type="application/json", headers={"X-Cache": "hit" if found else "miss"})
 
 
-def marked(app: Services, body: dict[str, Any]) -> dict[str, Any]:
-    """The body with `demo: true` where the data came from the sandbox."""
-    return {**body, "demo": True} if app.data.demo else body
+def marked(app: Services, body: Body) -> Body:
+    """The body, or each row of a body that is a list, with `demo: true` where the data came from the sandbox."""
+    if not app.data.demo:
+        return body
+    return [{**row, "demo": True} for row in body] if isinstance(body, list) else {**body, "demo": True}

@@ -13,7 +13,7 @@ COMPLETENESS = {
     **{name: [f"{_CONTRACTS}.{name}"] for name in ("symbol", "native_symbol", "base_asset")},
     "is_active": [f"{_CONTRACTS}.valid_to"],
     **dict.fromkeys(("first_event", "last_event"), _TIMES),
-    **dict.fromkeys(("epoch_starts", "epoch_intervals"), [*_TIMES, f"{_RATES}.interval_hours"]),
+    **{name: [*_TIMES, f"{_RATES}.interval_hours"] for name in ("epoch_starts", "epoch_intervals")},
     **dict.fromkeys(
         (
             *("expected_slots", "hit_slots", "surplus_rows", "completeness_pct"),
@@ -34,7 +34,7 @@ STATISTICS = {
     "settled_time": _TIMES,
     "available_at": [*_TIMES, f"{_SNAPSHOT}.snapshot_at"],
     "predicted_rate_1h": _PREDICTED,
-    **dict.fromkeys(("z_predicted", "percentile_predicted"), [*_PREDICTED, *_SETTLED]),
+    **{name: [*_PREDICTED, *_SETTLED] for name in ("z_predicted", "percentile_predicted")},
     "completeness_pct": [f"{_COMPLETENESS}.completeness_pct"],
     "confidence": [*_SETTLED, f"{_COMPLETENESS}.completeness_pct"],
 }
@@ -54,10 +54,10 @@ _LEG = (
 SPREADS = {
     "base_asset": [f"{_CONTRACTS}.base_asset"],
     **{name: list(_LEG) for name in ("symbol_a", "symbol_b")},
-    **dict.fromkeys(("exchange_a", "exchange_b"), [f"{_HOURLY}.exchange"]),
+    **{name: [f"{_HOURLY}.exchange"] for name in ("exchange_a", "exchange_b")},
     **dict.fromkeys(("rate_1h_a", "rate_1h_b", "short_leg", "long_leg", "daily_spread"), _BOTH_RATES),
-    **dict.fromkeys(("apr_a", "apr_b", "spread_apr_pct", "abs_spread_apr_pct"), [f"{_HOURLY}.apr_pct"]),
-    **dict.fromkeys(("interval_a", "interval_b", "sync_period_hours"), [f"{_HOURLY}.interval_hours"]),
+    **{name: [f"{_HOURLY}.apr_pct"] for name in ("apr_a", "apr_b", "spread_apr_pct", "abs_spread_apr_pct")},
+    **{name: [f"{_HOURLY}.interval_hours"] for name in ("interval_a", "interval_b", "sync_period_hours")},
     "basis_pct": [f"{_HOURLY}.mark_price", f"{_HOURLY}.settled_at", f"{_CONTRACTS}.multiplier"],
     "flag_inverse": [f"{_CONTRACTS}.kind"],
     "available_at": [f"{_HOURLY}.settled_at"],
@@ -90,8 +90,8 @@ OPPORTUNITIES = {
     "base_asset": [f"{_CONTRACTS}.base_asset"],
     **{name: list(_CHOSEN) for name in ("long_symbol", "short_symbol")},
     **dict.fromkeys(_OF_HOUR_RATE, _HOUR_RATE),
-    **dict.fromkeys(("long_rate", "short_rate"), [f"{_SNAPSHOT}.predicted_rate_native"]),
-    **dict.fromkeys(("long_apr", "short_apr"), [f"{_SNAPSHOT}.predicted_apr_pct"]),
+    **{name: [f"{_SNAPSHOT}.predicted_rate_native"] for name in ("long_rate", "short_rate")},
+    **{name: [f"{_SNAPSHOT}.predicted_apr_pct"] for name in ("long_apr", "short_apr")},
     **dict.fromkeys(("long_interval_hours", "short_interval_hours", "sync_period_hours"), _INTERVAL),
     "sync_period_spread": [*_HOUR_RATE, *_INTERVAL],
     "basis_pct": [f"{_SNAPSHOT}.mark_price_base"],
@@ -101,8 +101,8 @@ OPPORTUNITIES = {
     "z_flag": [*_HOUR_RATE, f"{_OF_PAIRS}.mean", f"{_OF_PAIRS}.std"],
     "spread_percentile": [*_HOUR_RATE, f"{_OF_PAIRS}.quantiles"],
     **{name: [f"{_OF_PAIRS}.{name}"] for name in ("same_side_share_7d_ratio", "half_life_hours")},
-    **dict.fromkeys(("long_confidence", "short_confidence"), [f"{_STATISTICS}.confidence"]),
+    **{name: [f"{_STATISTICS}.confidence"] for name in ("long_confidence", "short_confidence")},
     "min_completeness_pct": _FILLED,
-    **dict.fromkeys(("next_funding_long", "next_funding_short"), [f"{_SNAPSHOT}.next_funding_time"]),
+    **{name: [f"{_SNAPSHOT}.next_funding_time"] for name in ("next_funding_long", "next_funding_short")},
     "flag_inverse": [f"{_CONTRACTS}.kind"],
 }

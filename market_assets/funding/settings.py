@@ -51,7 +51,7 @@ class VenuesSettings(Section):
     krakenfutures: VenueSettings = _venue("https://futures.kraken.com")
     htx: VenueSettings = _venue("https://api.hbdm.com")
     drift: VenueSettings = _venue("https://data.api.drift.trade")
-    bingx: VenueSettings = _venue("https://open-api.bingx.com")
+    bingx: VenueSettings = _venue("https://open-api.bingx.com", market=RateBudget(per_second=20))
 
     @model_validator(mode="before")
     @classmethod
@@ -91,12 +91,13 @@ _PREFIXED = [
     ("1000000MOG", "MOG", 1e6),
 ]
 _LOWER_K = [(f"k{name}", name, 1000.0) for name in ("PEPE", "SHIB", "BONK", "FLOKI", "LUNC", "NEIRO")]
+_LOWER_K_EXCHANGES = ("hyperliquid", "backpack", "lighter", "pacifica")
 _XBT = [InstrumentOverride(exchange=name, native_base="XBT", base_asset="BTC") for name in ("kucoin", "krakenfutures")]
 
 
 def _curated() -> tuple[InstrumentOverride, ...]:
     known = [(exchange, *row) for exchange in EXCHANGES for row in _PREFIXED]
-    known += [(exchange, *row) for exchange in ("hyperliquid", "backpack", "lighter") for row in _LOWER_K]
+    known += [(exchange, *row) for exchange in _LOWER_K_EXCHANGES for row in _LOWER_K]
     rows = [
         InstrumentOverride(exchange=exchange, native_base=native, base_asset=base, multiplier=multiplier)
         for exchange, native, base, multiplier in known

@@ -5,44 +5,30 @@ share 500 requests in five minutes; they are counted only where the caller of `r
 """
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
+from resources.sandbox.binance_refusals import FundingBudget, check, contract_of, illegal, refusal, refused
 from resources.sandbox.desk import Desk, json_response
-from resources.sandbox.exchange_desk import Endpoints, Listings, Question, Refused, Respond, milliseconds, text, texts
+from resources.sandbox.exchange_desk import Endpoints, Listings, Question, Respond, milliseconds, text, texts
 from resources.sandbox.fault_events import Part
 from resources.sandbox.perpetuals import Perpetual, Quote
 
 USDM, COINM = "binance_usdm", "binance_coinm"
 #: rows of a page; of an answer without limit; of one without window
 PAGE, DEFAULT, NEWEST = 500, 100, 200
-#: requests of both funding routes together
-REQUESTS, WINDOW_S = 500, 300.0
 
 _HIGHEST_LIMIT = 1000
 _USUAL_HOURS = 8.0
 #: what Binance says for "never" of a perpetual's delivery
 _NEVER_MS = 4_133_404_800_000
-_ERRORS = {
-    400: (-1100, "Illegal characters found in a parameter."),
-    401: (-2015, "Invalid API-key, IP, or permissions for action."),
-    404: (-5000, "Path not found."),
-    418: (-1003, "Way too many requests; IP banned until 1573000000000. Please use the websocket for live updates."),
-    429: (-1003, "Too many requests; current limit is 500 requests per 5 minutes."),
-    451: (
-        0,
-        "Service unavailable from a restricted location according to 'b. Eligibility' in "
-        "https://www.binance.com/en/terms. Please contact customer service if you believe you received this "
-        "message in error.",
-    ),
-    503: (-1008, "Server is currently overloaded with other requests. Please try again in a few minutes."),
-}
-_FIREWALL = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>"
+_DAY_MS = 86_400_000
+#: what a dated contract's premium index does not have
+_DATED_PREMIUM = {"lastFundingRate": "", "interestRate": "", "nextFundingTime": 0}
 
 
 @dataclass(frozen=True)
@@ -66,30 +52,11 @@ HOUSES = (
 )
 
 
-class FundingBudget:
-    """Requests of the funding routes within the last five minutes."""
-
-    def __init__(self, requests: int | None, now: Callable[[], float] = time.monotonic) -> None:
-        self.requests, self.now = requests, now
-        self._asked: deque[float] = deque()
-
-    def spend(self) -> int | None:
-        """Count a request: the seconds to wait where it is one too many, else None."""
-        if self.requests is None:
-            return None
-        now = self.now()
-        while self._asked and self._asked[0] <= now - WINDOW_S:
-            self._asked.popleft()
-        if len(self._asked) >= self.requests:
-            return max(int(self._asked[0] + WINDOW_S - now), 1)
-        self._asked.append(now)
-        return None
-
-
 def router(desk: Desk, requests: int | None = None, now: Callable[[], float] = time.monotonic) -> APIRouter:
     """The routes of both, under `/binance_usdm` and `/binance_coinm`.
 
-    `requests` is what each allows of its funding routes in five minutes (seconds of `now`); None does not count.
+    `requests` is how many each allows of its funding routes in five minutes (`now` in seconds), really 500;
+    None counts none.
     """
     routes = APIRouter()
     listings = Listings(desk)
@@ -103,7 +70,7 @@ def router(desk: Desk, requests: int | None = None, now: Callable[[], float] = t
             f"{root}/fundingRate": futures.funding_rate,
             f"{root}/openInterest": futures.open_interest,
         }
-        Endpoints(listings=listings, exchange=house.exchange, refuse=_refused).serve(routes, served)
+        Endpoints(listings=listings, exchange=house.exchange, refuse=refused).serve(routes, served)
     return routes
 
 
@@ -115,7 +82,7 @@ class BinanceFutures:
 
     def exchange_info(self, question: Question) -> Response:
         """`exchangeInfo`: every contract, a dated one among them."""
-        _check(question)
+        check(question)
         listed = list(question.contracts.values())
         symbols = [self._described(contract, question) for contract in listed]
         symbols += [self._dated(contract, question) for contract in listed[:1]]
@@ -135,10 +102,10 @@ class BinanceFutures:
 
     def premium_index(self, question: Question) -> Response:
         """`premiumIndex[?symbol]`: the rate under way, prices, the next settlement."""
-        _check(question, "symbol", *(() if self.house.single else ("pair",)))
+        check(question, "symbol", *(() if self.house.single else ("pair",)))
         quotes = question.quotes
         if question.text("symbol"):
-            contract = _contract(question)
+            contract = contract_of(question)
             found = self._premium(contract, quotes[contract.native_symbol], question)
             return json_response(found if self.house.single else [found])
         rows = [self._premium(one, quotes[one.native_symbol], question) for one in question.open()]
@@ -147,8 +114,8 @@ class BinanceFutures:
 
     def funding_info(self, question: Question) -> Response:
         """`fundingInfo`: contracts whose interval or cap was ever adjusted; the others settle every 8 hours."""
-        _check(question)
-        self._spend()
+        check(question)
+        self.budget.spend()
         rows = [
             {
                 "symbol": contract.native_symbol,
@@ -165,12 +132,12 @@ class BinanceFutures:
 
     def funding_rate(self, question: Question) -> Response:
         """`fundingRate?symbol&startTime&endTime&limit`: settled rates, oldest first, both ends included."""
-        _check(question, "symbol", "startTime", "endTime", "limit")
-        self._spend()
-        contract = _contract(question, must_trade=False)
-        start, end, limit = (question.whole(name, _illegal) for name in ("startTime", "endTime", "limit"))
+        check(question, "symbol", "startTime", "endTime", "limit")
+        self.budget.spend()
+        contract = contract_of(question, must_trade=False)
+        start, end, limit = (question.whole(name, illegal) for name in ("startTime", "endTime", "limit"))
         if limit is not None and not 1 <= limit <= _HIGHEST_LIMIT:
-            raise _refusal(400, -1130, "Data sent for parameter 'limit' is not valid.")
+            raise refusal(400, -1130, "Data sent for parameter 'limit' is not valid.")
         windowless = start is None and end is None
         rows = min(limit or (NEWEST if windowless else DEFAULT), NEWEST if windowless else PAGE)
         until = None if end is None else end + 1
@@ -188,20 +155,13 @@ class BinanceFutures:
 
     def open_interest(self, question: Question) -> Response:
         """`openInterest?symbol`: in base units at USD-M, in contracts at COIN-M."""
-        _check(question, "symbol")
-        contract = _contract(question)
+        check(question, "symbol")
+        contract = contract_of(question)
         symbol, quote = contract.native_symbol, question.quotes[contract.native_symbol]
         decimals = 3 if contract.oi_unit == "base" else 0
         body = {"symbol": symbol, "openInterest": text(quote.open_interest, decimals), "time": question.now_ms}
         pair = {} if self.house.single else {"pair": _pair(symbol), "contractType": "PERPETUAL"}
         return json_response({**body, **pair})
-
-    def _spend(self) -> None:
-        wait = self.budget.spend()
-        if wait is not None:
-            refusal = _refused(429)
-            refusal.headers["Retry-After"] = str(wait)
-            raise Refused(refusal)
 
     def _described(self, contract: Perpetual, question: Question) -> dict[str, Any]:
         status = "TRADING" if contract.is_open else "SETTLING"
@@ -233,7 +193,7 @@ class BinanceFutures:
 
     def _dated(self, contract: Perpetual, question: Question) -> dict[str, Any]:
         symbol = _dated_name(contract.native_symbol, question)
-        delivery = question.now_ms + 90 * 86_400_000
+        delivery = question.now_ms + 90 * _DAY_MS
         row = self._described(contract, question)
         return {**row, "symbol": symbol, "contractType": "CURRENT_QUARTER", "deliveryDate": delivery}
 
@@ -252,10 +212,6 @@ class BinanceFutures:
         }
 
 
-#: what a dated contract's premium index does not have
-_DATED_PREMIUM = {"lastFundingRate": "", "interestRate": "", "nextFundingTime": 0}
-
-
 def _fixed(value: float | None) -> str:
     return "" if value is None else format(value, ".8f")
 
@@ -266,40 +222,3 @@ def _pair(symbol: str) -> str:
 
 def _dated_name(symbol: str, question: Question) -> str:
     return f"{_pair(symbol)}_{question.at.year % 100 + 1:02d}0326"
-
-
-def _contract(question: Question, *, must_trade: bool = True) -> Perpetual:
-    """The contract asked for. Raises Refused."""
-    symbol = question.text("symbol")
-    if not symbol:
-        raise _refusal(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-    contract = question.contracts.get(symbol)
-    if contract is None:
-        raise _refusal(400, -1121, "Invalid symbol.")
-    if must_trade and not contract.is_open:
-        raise _refusal(400, -4108, "Symbol is on delivering or delivered or settling or closed or pre-trading.")
-    return contract
-
-
-def _check(question: Question, *known: str) -> None:
-    """Binance reads every option it is sent, or refuses. Raises Refused."""
-    read, sent = len(set(question.options) & set(known)), len(question.options)
-    if read < sent:
-        counts = f"read '{read}' parameter(s) but was sent '{sent}'"
-        raise _refusal(400, -1104, f"Not all sent parameters were read; {counts}.")
-
-
-def _illegal(option: str) -> Refused:
-    return _refusal(400, -1100, f"Illegal characters found in parameter '{option}'; legal range is '^[0-9]{{1,20}}$'.")
-
-
-def _refusal(status: int, code: int, message: str) -> Refused:
-    return Refused(json_response({"code": code, "msg": message}, status))
-
-
-def _refused(status: int) -> Response:
-    """The answer of a status fault."""
-    if status == 403:
-        return PlainTextResponse(_FIREWALL, 403, media_type="text/html")
-    code, message = _ERRORS.get(status, (-1001, "Internal error; unable to process your request. Please try again."))
-    return json_response({"code": code, "msg": message}, status)

@@ -20,6 +20,19 @@ PAGE = 500
 
 _DECIMALS = 10
 _INTEREST = 0.0000125
+#: the state of a coin that is closed
+_CLOSED = {
+    "funding": "0.0",
+    "openInterest": "0.0",
+    "prevDayPx": "1.0",
+    "dayNtlVlm": "0.0",
+    "premium": None,
+    "oraclePx": "1.0",
+    "markPx": "1.0",
+    "midPx": None,
+    "impactPxs": None,
+    "dayBaseVlm": "0.0",
+}
 _UNREADABLE = "Failed to deserialize the JSON body into the target type"
 
 
@@ -46,7 +59,7 @@ def meta(question: Question) -> Response:
 def meta_and_contexts(question: Question) -> Response:
     """`metaAndAssetCtxs`: every coin, and the state of each in the same order."""
     quotes, contracts = question.quotes, question.contracts.values()
-    contexts = [_context(quotes[one.native_symbol] if one.is_open else None) for one in contracts]
+    contexts = [_context(quotes[one.native_symbol]) if one.is_open else _CLOSED for one in contracts]
     return json_response([{"universe": [_described(one) for one in contracts]}, contexts])
 
 
@@ -72,11 +85,8 @@ def _described(contract: Perpetual) -> dict[str, Any]:
     return facts if contract.is_open else {**facts, "isDelisted": True}
 
 
-def _context(quote: Quote | None) -> dict[str, Any]:
-    """The state of a coin; a closed one's is of zeros, and prices that are not stated are null."""
-    if quote is None:
-        nothing = dict.fromkeys(("funding", "openInterest", "dayNtlVlm", "dayBaseVlm"), "0.0")
-        return {**nothing, **dict.fromkeys(("premium", "midPx", "impactPxs")), **dict.fromkeys(_PRICES, "1.0")}
+def _context(quote: Quote) -> dict[str, Any]:
+    """The state of an open coin; what is not known is null."""
     mark, index = price(quote.mark) or None, price(quote.index) or None
     premium = quote.mark / quote.index - 1 if quote.mark and quote.index else None
     return {
@@ -91,9 +101,6 @@ def _context(quote: Quote | None) -> dict[str, Any]:
         "impactPxs": [mark, mark],
         "dayBaseVlm": "0.0",
     }
-
-
-_PRICES = ("prevDayPx", "oraclePx", "markPx")
 
 
 def _refused(status: int) -> Response:

@@ -71,10 +71,6 @@ class Settlements:
         stop = len(self) if until_ms is None else int(np.searchsorted(self.time_ms, until_ms, "left"))
         return self.take(slice(start, max(start, stop)))
 
-    def oldest(self, rows: int) -> Self:
-        """The first so many rows."""
-        return self.take(slice(rows))
-
     def newest(self, rows: int) -> Self:
         """The last so many rows."""
         return self.take(slice(max(len(self) - rows, 0), None))

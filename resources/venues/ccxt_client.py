@@ -119,6 +119,10 @@ def takes_ranges(client: Any) -> bool:
     return bool(first and last) and len(first[0]) == len(last[0])
 
 
+def _all(rows: Any, *_: Any, **__: Any) -> Any:
+    return rows
+
+
 class CcxtSender:
     """Carries out calls of ccxt, one at a time, over clients of ours: one a host and lane."""
 
@@ -127,6 +131,8 @@ class CcxtSender:
     ) -> None:
         self.exchange, self.client = exchange, client_of(exchange)
         self.client.fetch = self._fetch
+        # ccxt would cut an answer of another range or contract to nothing: whether it is one, `pager` judges
+        self.client.filter_by_since_limit = self.client.filter_by_symbol_since_limit = _all
         self._settings, self._rates, self._timing = settings, rates, timing
         self._https: dict[tuple[str, Lane], VendorClient] = {}
         self._turn = threading.Lock()

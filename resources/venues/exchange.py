@@ -7,7 +7,7 @@ checked: frames are of the agreed columns, contracts differ from each other, his
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, Self
@@ -27,6 +27,8 @@ Lane = Literal["history", "market"]
 #: longest wait for the next window of a budget counted by 5 minutes (s)
 _FIVE_MINUTES_S = 301.0
 _SHOWN = 5
+#: requests of a series that are sent one after another before the others
+_ALONE = 2
 _NULLABLE = ("interval_hours", "listed_at")
 
 
@@ -238,14 +240,22 @@ class _Calls:
         return answered.value
 
     def many(self, asks: Sequence[Ask]) -> list[Any]:
-        """The values in the order of `asks`. The first error cancels what was not sent yet, and is raised."""
-        futures = [self._pool.submit(self.one, ask) for ask in asks]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in futures:
-            future.cancel()
+        """The values in the order of `asks`. After the first error nothing more is sent, and it is raised."""
+        failed = threading.Event()
+
+        def one(ask: Ask) -> Any:
+            if failed.is_set():
+                return None
+            try:
+                return self.one(ask)
+            except BaseException:
+                failed.set()
+                raise
+
+        futures = [self._pool.submit(one, ask) for ask in asks]
+        # all of them, so that none is under way when the exchange is closed
         wait(futures)
-        failed = next((future for future in futures if future in done and future.exception()), None)
-        return [future.result() for future in ([failed] if failed else futures)]
+        return [future.result() for future in futures]
 
 
 def _some(names: Sequence[str]) -> str:

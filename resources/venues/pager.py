@@ -1,9 +1,9 @@
 """The one way through a venue's settled history, which verifies what came back.
 
 Windowed venues are asked for our own windows, oldest first, each expected to fill at most 80 % of a page
-at the contract's shortest interval. An answer as long as a page may have been cut: its window is halved
-and asked again. An answer that leaves an edge of its window bare for longer than its rows are apart, as
-a page shorter than documented would, has that edge asked again. Backward venues are walked from the
+at the contract's shortest interval. A cut answer, by a page shorter than documented or an interval shorter
+than known, ends short of one of its window's edges: an edge without rows for longer than the rows are
+apart is asked again, and after a page that is full so is every edge. Backward venues are walked from the
 newest page until `first`, or until nothing older comes; a short page alone is not the end.
 
 A stamp up to a minute before `first` or around a window's ends belongs: venues stamp settlements up to
@@ -28,8 +28,8 @@ from resources.venues.venue import EVENTS, Ask, Backward, Caller, Instrument, Pa
 TOLERANCE = timedelta(seconds=60)
 #: share of a page that a window is expected to fill
 _FILLED = 0.8
-#: pages of a walk back, against the number expected: a venue may serve smaller pages than documented
-_PATIENCE = 10
+#: requests made at most, against those expected: pages may be smaller than documented, intervals shorter than known
+_PATIENCE, _WINDOW_PATIENCE = 10, 50
 _AT = "funding_time_native"
 
 
@@ -118,7 +118,10 @@ class _Walk:
         starts = itertools.takewhile(lambda at: at < self.until, (self.first + n * step for n in itertools.count()))
         # a stack with the oldest on top
         todo = [_Window(start, min(start + step, self.until)) for start in starts][::-1]
+        most = _WINDOW_PATIENCE * len(todo)
         while todo:
+            if len(self.asked) >= most:
+                raise self._wrong(Clipped, f"{most} requests and {_show(todo[-1].start)} is not passed")
             todo += reversed(list(self._window(how, todo.pop())))
         oldest = self._oldest
         return oldest if oldest is not None and oldest >= self.first + step else None
@@ -153,37 +156,31 @@ class _Walk:
         return self._floor(Position(1, len(times), None, _oldest(times))) if len(times) else None
 
     def _window(self, how: Windowed, asked: _Window) -> Iterator[_Window]:
-        """Ask for one window; gives the windows that are to be asked instead, or as well."""
+        """Ask for one window; gives the edges of it that are to be asked again."""
         start, end = asked.start, asked.end
         ask = how.ask(self.instrument, start, end)
         rows = self._page(ask, f"{_show(start)}..{_show(end)}").frame
-        if rows.height >= how.page_rows:
-            yield from self._halves(asked, rows.height)
-            return
         near = rows.filter(pl.col(_AT).is_between(start - TOLERANCE, end + TOLERANCE))
-        inside = rows.filter(pl.col(_AT).is_between(start, end, closed="left"))[_AT].sort()
+        inside = rows.filter(pl.col(_AT).is_between(start, end, closed="left"))[_AT].unique().sort()
         if inside.is_empty() and near.height < rows.height:
             self._refuse_other_window(rows[_AT], asked)
         self.outside += rows.height - near.height
         self._take(near)
         if not inside.is_empty():
-            yield from self._bare_edges(asked, inside)
+            yield from self._bare_edges(asked, inside, is_full=rows.height >= how.page_rows)
 
-    def _halves(self, cut: _Window, height: int) -> Iterator[_Window]:
-        if cut.end - cut.start <= self.shortest:
-            raise self._wrong(Clipped, f"{height} rows, as many as a page has, although one settlement was due")
-        middle = (cut.start + (cut.end - cut.start) / 2).replace(microsecond=0)
-        yield replace(cut, end=middle)
-        yield replace(cut, start=middle)
-
-    def _bare_edges(self, asked: _Window, inside: pl.Series) -> Iterator[_Window]:
+    def _bare_edges(self, asked: _Window, inside: pl.Series, *, is_full: bool) -> Iterator[_Window]:
         spacing = inside.diff().median() if len(inside) > 1 else self.shortest
         assert isinstance(spacing, timedelta)
-        bare = spacing + TOLERANCE
-        if _oldest(inside) - asked.start > bare:
+        head = tail = timedelta(0) if is_full else spacing + TOLERANCE
+        if not is_full and asked.part != "tail":
+            # an event at `start` itself would be inside, one at `end` would not, and a tail begins after one
+            head = spacing - TOLERANCE
+        after = _newest(inside) + timedelta(milliseconds=1)
+        if _oldest(inside) - asked.start > head:
             yield _Window(asked.start, _oldest(inside), "head")
-        if asked.end - _newest(inside) > bare:
-            yield _Window(_newest(inside) + timedelta(milliseconds=1), asked.end, "tail")
+        if asked.end - after > tail:
+            yield _Window(after, asked.end, "tail")
 
     def _refuse_other_window(self, times: pl.Series, asked: _Window) -> None:
         """Raise unless rows that are all outside an edge show that there is nothing in it."""

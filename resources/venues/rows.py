@@ -105,30 +105,77 @@ class Rows:
 
     def text(self, key: str) -> pl.Series:
         """Member `key`, which must be text that is not empty."""
-        return self._column(key, pl.String(), _text)
+        return self._column(key, pl.String(), _texts, _text)
 
     def numbers(self, key: str) -> pl.Series:
         """Member `key` as Float64, from a number or the text of one; null where it is null, "" or absent."""
-        return self._column(key, pl.Float64(), _number)
+        return self._column(key, pl.Float64(), _numbers, _number)
 
     def hours(self, key: str, per_hour: int) -> pl.Series:
         """Member `key`, an interval of which an hour has `per_hour`, in hours; null where it is null, "" or absent."""
-        # Python's division: polars multiplies by the inverse of a constant, which makes 7.999999999999999 of 8
-        return self._column(key, pl.Float64(), lambda value: None if (n := _number(value)) is None else n / per_hour)
+        # a division by a constant is a multiplication by its inverse to polars: 7.999999999999999 h instead of 8
+        stated = self.numbers(key)
+        return stated / pl.Series([float(per_hour)]).new_from_index(0, len(stated))
 
     def instants(self, key: str, unit: Unit, *, required: bool = False) -> pl.Series:
         """Member `key` as UTC instants; null, "", nothing and 0, which venues say for never, are null or Malformed."""
-        return self._column(key, UTC_MICROS, lambda value: _instant(value, unit, required=required))
+        return self._column(
+            key,
+            UTC_MICROS,
+            lambda values: None if unit == "iso" else _counts(values, unit),
+            lambda value: _instant(value, unit, required=required),
+        )
 
-    def _column(self, key: str, dtype: pl.DataType, read: Callable[[Any], Any]) -> pl.Series:
-        values = []
-        for row, position in zip(self.rows, self.positions, strict=True):
-            try:
-                values.append(read(row.get(key)))
-            except ValueError as wrong:
-                was = f"must be {wrong}, was {show(row[key])}" if key in row else "is missing"
-                raise Malformed(self.vendor, f"{self.where}[{position}].{key} {was}") from None
-        return pl.Series(key, values, dtype=dtype)
+    def _column(
+        self,
+        key: str,
+        dtype: pl.DataType,
+        whole: Callable[[list[Any]], pl.Series | None],
+        read: Callable[[Any], Any],
+    ) -> pl.Series:
+        """Member `key` of every row: all values at once by `whole`, or, where it gives None, one by one by `read`."""
+        values = [row.get(key) for row in self.rows]
+        column = whole(values)
+        if column is None:
+            column = pl.Series([self._read(index, key, read) for index in range(len(values))], dtype=dtype)
+        return column.alias(key)
+
+    def _read(self, index: int, key: str, read: Callable[[Any], Any]) -> Any:
+        row = self.rows[index]
+        try:
+            return read(row.get(key))
+        except ValueError as wrong:
+            was = f"must be {wrong}, was {show(row[key])}" if key in row else "is missing"
+            raise Malformed(self.vendor, f"{self.where}[{self.positions[index]}].{key} {was}") from None
+
+
+def _texts(values: list[Any]) -> pl.Series | None:
+    """Texts that are all there; else None."""
+    return pl.Series(values, dtype=pl.String) if set(map(type, values)) <= {str} and "" not in values else None
+
+
+def _numbers(values: list[Any]) -> pl.Series | None:
+    """Numbers, or texts of numbers, as Float64; None where there is anything else among them."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {str}:
+        said = pl.Series(values, dtype=pl.String).replace("", None)
+        read = said.cast(pl.Float64, strict=False)
+        return read if read.null_count() == said.null_count() and read.is_finite().all() else None
+    if kinds <= {int, float}:
+        read = pl.Series(values, dtype=pl.Float64)
+        return read if read.is_finite().all() else None
+    return None
+
+
+def _counts(values: list[Any], unit: Literal["s", "ms"]) -> pl.Series | None:
+    """Whole seconds or milliseconds since 1970, as numbers or texts, as instants; None for anything else."""
+    kinds, scale = set(map(type, values)), 1000 if unit == "ms" else 1
+    if kinds not in ({int}, {str}):
+        return None
+    counted = pl.Series(values).cast(pl.Int64, strict=False)
+    if counted.null_count() or not counted.is_between(_EARLIEST_S * scale, _LATEST_S * scale, closed="left").all():
+        return None
+    return pl.from_epoch(counted, unit).dt.cast_time_unit("us").dt.replace_time_zone("UTC")
 
 
 def _text(value: Any) -> str:

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
-
 from resources.http import judge
-from resources.http.errors import BadRequest, NotEntitled, NotFound, RateLimited, Unavailable, VendorError
+from resources.http.errors import BadRequest, Malformed, NotEntitled, NotFound, RateLimited, Unavailable, VendorError
 from resources.http.retry import retry_after
 from resources.http.transport import Reply
 from resources.vendors import json_shape
@@ -64,33 +62,33 @@ class Envelope:
 
         The code is looked at first: venues send the same refusal as 200, 400 or 429.
         """
-        if reply.status < 500 and (refusal := self._refusal(reply)) is not None:
+        try:
+            body = json_shape.parse(self.vendor, reply.body)
+        except Malformed:
+            # a gateway's page: its status says more than that it is no JSON
+            refuse(self.vendor, reply)
+            raise
+        said: Mapping[str, Any] = body if isinstance(body, dict) else {}
+        is_success = str(said.get(self.status)) == self.ok
+        if not is_success and reply.status < 500 and (refusal := self._refusal(said, reply)) is not None:
             raise refusal
         refuse(self.vendor, reply)
-        body = json_shape.parse(self.vendor, reply.body)
-        if not isinstance(body, dict) or self.status not in body:
+        if self.status not in said:
             json_shape.member(self.vendor, body, self.status, object)
-        found: Mapping[str, Any] = body
-        if str(found[self.status]) != self.ok:
-            raise BadRequest(self.vendor, self._words(found))
-        return found
+        if not is_success:
+            raise BadRequest(self.vendor, self._words(said))
+        return said
 
-    def _refusal(self, reply: Reply) -> VendorError | None:
+    def _refusal(self, said: Mapping[str, Any], reply: Reply) -> VendorError | None:
         """What a code means that we know, or that comes with HTTP 400; None for every other answer."""
-        try:
-            body = orjson.loads(reply.body)
-        except orjson.JSONDecodeError:
-            return None
-        if not isinstance(body, dict) or str(body.get(self.status)) == self.ok:
-            return None
-        code, words = str(body.get(self.code)), self._words(body)
+        code, words = str(said.get(self.code)), self._words(said)
         if code in self.quota:
             return _limited(self.vendor, words, reply)
         if code in self.unknown and self.unknown[code] in words.lower():
             return NotFound(self.vendor, words)
         if code in self.busy:
             return Unavailable(self.vendor, words)
-        return BadRequest(self.vendor, words) if reply.status == 400 and self.code in body else None
+        return BadRequest(self.vendor, words) if reply.status == 400 and self.code in said else None
 
     def _words(self, body: Mapping[str, Any]) -> str:
         return f"code {body.get(self.code)}: {body.get(self.message)}"

@@ -158,7 +158,7 @@ def test_what_is_incomplete_is_stored_and_counts_as_failed(bench: Bench, workers
 
     result = bench.run(fetch, workers=workers)
     assert not result.success
-    expected = "quotes: 1 of 6 request series failed, 5 stored. CC: 2 of 600 contracts were not answered."
+    expected = "1 of 6 request series failed, 5 stored, 1 stored in part. CC: 2 of 600 contracts were not answered."
     assert expected in said(result)
     assert bench.stored() == SYMBOLS
     assert bench.told().keys() == set(SYMBOLS)

@@ -1,6 +1,6 @@
 """What must hold of stored funding data: which judgement guards which table, and what it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import dagster as dg
@@ -28,6 +28,8 @@ FRESHNESS = ("snapshot_fresh", "exchanges_present", "settled_in_time")
 #: a look older than this belongs to no round that is judged
 _ROUND = timedelta(minutes=60)
 _COUNTS = ("duplicates", "archive_conflicts")
+#: days with looks that hold the newest one, and the last one of more than a day before it
+_LISTING_DAYS = 3
 
 
 def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
@@ -35,12 +37,17 @@ def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
     return store
 
 
-def _listed(_: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    """What the newest look at each listing named."""
+def _listings(context: dg.AssetCheckExecutionContext, chosen: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """What looks at the listing of each exchange of the run named: exchange, native_symbol."""
     segments = listings_of(settings())
-    looks = [segments.newest(name, "last_at") for name in segments.exchanges()]
     empty = pl.DataFrame(schema={"exchange": pl.String, "native_symbol": pl.String})
-    return pl.concat([empty, *(look.select(empty.columns) for look in looks)])
+    names = run_partitions(context) or segments.exchanges()
+    looks = [segments.read(name, segments.days(name)[-_LISTING_DAYS:]) for name in names]
+    return pl.concat([empty, *(chosen(seen).select(empty.columns) for seen in looks)])
+
+
+def _newest_look(seen: pl.DataFrame) -> pl.DataFrame:
+    return seen.filter(pl.col("last_at") == pl.col("last_at").max())
 
 
 def _day_rates(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
@@ -58,20 +65,23 @@ def _quarantined(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
 
 def _told(context: dg.AssetCheckExecutionContext) -> Mapping[str, int]:
     """Counts that the fetch noted on the run's materialisations; an exchange's stand on each of its partitions."""
+    last = {key.rpartition(partitions.SEPARATOR)[2]: key for key in run_partitions(context) or []}
+    if not last:
+        return dict.fromkeys(_COUNTS, 0)
     records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("funding_rates"), asset_partitions=run_partitions(context)),
-        limit=len(run_partitions(context) or [None]),
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("funding_rates"), asset_partitions=list(last.values())),
+        limit=len(last),
     ).records
-    by_exchange: dict[str, dict[str, int]] = {}
-    for record in records:
-        noted = record.asset_materialization
-        if noted is None or record.run_id != context.run.run_id:
-            continue
-        exchange = (noted.partition or "").rpartition(partitions.SEPARATOR)[2]
-        by_exchange[exchange] = {
-            name: int(noted.metadata[name].value or 0) for name in _COUNTS if name in noted.metadata
-        }
-    return {name: sum(counts.get(name, 0) for counts in by_exchange.values()) for name in _COUNTS}
+    noted = [record.asset_materialization for record in records if record.run_id == context.run.run_id]
+    facts = [one.metadata for one in noted if one is not None]
+    return {name: sum(int(told[name].value or 0) for told in facts if name in told) for name in _COUNTS}
+
+
+def _newest_completeness(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """The newest completeness of each exchange in use, however old."""
+    contract, store = schemas.FundingCompleteness.contract(), _store(context)
+    newest = {key.rpartition(partitions.SEPARATOR)[2]: key for key in sorted(store.partitions(contract))}
+    return store.read(contract, [newest[name] for name in settings().funding.enabled if name in newest])
 
 
 def latest_round(store: PartitionStore) -> pl.DataFrame:
@@ -117,7 +127,8 @@ CHECKS = [
         check(contracts.contracts_lost),
         check(contracts.prices_agree),
         check(contracts.intervals_listed),
-        listed=_listed,
+        listed=lambda context: _listings(context, _newest_look),
+        listed_before=lambda context: _listings(context, contracts.a_day_before),
     ),
     _checks(
         schemas.FundingRates,
@@ -151,6 +162,7 @@ CHECKS = [
         check(completeness.no_surplus),
         check(completeness.settled_in_time),
         check(completeness.gaps_can_be_closed),
+        newest=_newest_completeness,
     ),
     _checks(
         schemas.FundingStatistics,

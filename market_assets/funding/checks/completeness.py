@@ -5,6 +5,7 @@ from datetime import datetime
 import polars as pl
 
 from market_assets.core.checks import Judgement, error_unless, graded, warn_unless
+from market_assets.funding.transforms.statistics import MIN_POINTS
 
 INCOMPLETE_WARN, INCOMPLETE_ERROR = 0.05, 0.20
 LATE_FACTOR, OVERDUE_HOURS = 1.5, 6.0
@@ -14,7 +15,9 @@ _SHOWN = ["day", "exchange", "symbol", "completeness_class", "completeness_pct"]
 
 def contracts_complete(frame: pl.DataFrame) -> Judgement:
     """At most 5 % of the active contracts lack more than 5 % of their settlements; above 20 % it is an error."""
-    active = frame.filter("is_active")
+    # of a contract listed just now nothing was due yet
+    is_judged = (pl.col("expected_slots") > 0) | (pl.col("completeness_class") == "interval_unknown")
+    active = frame.filter("is_active", is_judged)
     below = active.filter(pl.col("completeness_class") != "complete")
     shares = (
         below.group_by("day", "exchange")
@@ -31,9 +34,9 @@ def no_surplus(frame: pl.DataFrame) -> Judgement:
     return warn_unless(surplus.is_empty(), n=surplus.height, rows=surplus.select(*_SHOWN, "surplus_rows"))
 
 
-def settled_in_time(frame: pl.DataFrame, now: datetime) -> Judgement:
+def settled_in_time(newest: pl.DataFrame, now: datetime) -> Judgement:
     """No active contract's newest event is older than 1.5 intervals; beyond an interval and 6 h it is an error."""
-    aged = frame.filter(pl.col("is_active") & (pl.col("day") == now.date())).with_columns(
+    aged = newest.filter("is_active").with_columns(
         interval_hours=pl.col("epoch_intervals").list.last(),
         age_hours=(pl.lit(now) - pl.col("last_event")).dt.total_seconds() / 3600,
     )
@@ -71,7 +74,8 @@ def scores_plausible(frame: pl.DataFrame) -> Judgement:
 
 def scores_known(frame: pl.DataFrame) -> Judgement:
     """Of the contracts with complete data at most 1 % have no z-score."""
-    complete = frame.filter((pl.col("completeness_pct") >= 95) & (pl.col("n_points") >= 30))
+    # the score of the newest point is among the earlier ones
+    complete = frame.filter((pl.col("completeness_pct") >= 95) & (pl.col("n_points") > MIN_POINTS))
     unknown = complete.filter(pl.col("z_settled").is_null())
     share = unknown.height / max(1, complete.height)
     return warn_unless(share <= NULL_SHARE, share=share, allowed=NULL_SHARE, rows=unknown.select("exchange", "symbol"))

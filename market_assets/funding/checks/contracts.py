@@ -5,9 +5,11 @@ from datetime import timedelta
 import polars as pl
 
 from market_assets.core.checks import Judgement, error_unless, warn_unless
+from market_assets.core.contracts import UTC_MICROS
 
 STORED_SHARE, LOST_SHARE, PRICE_TOLERANCE = 0.95, 0.10, 0.05
 _DAY = timedelta(days=1)
+_CONTRACT = ["exchange", "native_symbol"]
 _SHOWN = ["exchange", "native_symbol", "symbol", "valid_from", "valid_to"]
 
 
@@ -55,19 +57,29 @@ def intervals_listed(frame: pl.DataFrame) -> Judgement:
     return warn_unless(unknown.is_empty(), n=unknown.height, rows=by_exchange)
 
 
-def contracts_lost(frame: pl.DataFrame) -> Judgement:
+def contracts_lost(listed: pl.DataFrame, listed_before: pl.DataFrame) -> Judgement:
     """At most 10 % of the contracts that an exchange listed a day ago are gone from its newest listing."""
-    newest = frame.with_columns(newest=pl.col("last_seen").max().over("exchange"))
-    before = newest.filter(
-        (pl.col("first_seen") <= pl.col("newest") - _DAY) & (pl.col("last_seen") >= pl.col("newest") - _DAY)
-    )
-    listed = newest.filter(pl.col("last_seen") == pl.col("newest")).select("exchange", "native_symbol").unique()
     lost = (
-        before.select("exchange", "native_symbol")
-        .unique(maintain_order=True)
-        .join(listed.with_columns(is_listed=True), on=["exchange", "native_symbol"], how="left")
+        listed_before.join(listed.with_columns(is_listed=True), on=_CONTRACT, how="left", maintain_order="left")
         .group_by("exchange", maintain_order=True)
         .agg(n_before=pl.len(), n_lost=pl.col("is_listed").null_count())
         .filter(pl.col("n_lost") > LOST_SHARE * pl.col("n_before"))
     )
     return error_unless(lost.is_empty(), allowed=LOST_SHARE, rows=lost)
+
+
+def a_day_before(seen: pl.DataFrame) -> pl.DataFrame:
+    """What an exchange listed a day before its newest look (SEEN): exchange, native_symbol; empty before the first.
+
+    Where no look is known to be on both sides of that instant, the last one before it counts, however long ago: what
+    was lost while nobody looked is lost as well.
+    """
+    newest = seen["last_at"].max()
+    if newest is None:
+        return seen.select(_CONTRACT)
+    at = pl.lit(newest, UTC_MICROS) - _DAY
+    found = seen.filter(pl.col("first_at") <= at, pl.col("last_at") >= at)
+    if found.is_empty():
+        earlier = seen.filter(pl.col("last_at") < at)
+        found = earlier.filter(pl.col("last_at") == pl.col("last_at").max())
+    return found.select(_CONTRACT).unique(maintain_order=True)

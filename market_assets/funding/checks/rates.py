@@ -19,8 +19,9 @@ def rates_add_up(frame: pl.DataFrame) -> Judgement:
         (pl.col("rate_1h") * pl.col("interval_hours"), pl.col("rate_native")),
     )
     apart = pl.any_horizontal((left - right).abs() > SAME * right.abs() for left, right in pairs)
-    halves = pl.col("rate_1h").is_null() != pl.col("interval_hours").is_null()
-    wrong = frame.filter(apart.fill_null(False) | halves)
+    unknown = pl.col("interval_hours").is_null()
+    halves = [pl.col(name).is_null() != unknown for name in ("rate_1h", "rate_8h", "rate_1d", "apr_pct")]
+    wrong = frame.filter(pl.any_horizontal(apart.fill_null(False), *halves))
     return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select("exchange", "symbol", "funding_time"))
 
 

@@ -7,12 +7,11 @@ import dagster as dg
 import polars as pl
 
 from market_assets.core.checks import Judgement, error_unless, graded, warn_unless
-from market_assets.funding.transforms.health import health_score
+from market_assets.funding.transforms.health import DEGRADED, HEALTHY, health_score
 
 AGE_WARN_MIN, AGE_ERROR_MIN = 10.0, 30.0
 MISSING_ERROR_SHARE, NULL_SHARE, BASIS_PCT = 0.25, 0.05, 10.0
 DISPERSION_WARN, DISPERSION_ERROR = 0.05, 0.20
-HEALTHY, DEGRADED = 80.0, 50.0
 _LEADING = "binance_usdm"
 
 
@@ -29,12 +28,13 @@ def snapshot_fresh(ages: pl.DataFrame) -> Judgement:
 
 
 def exchanges_present(latest: pl.DataFrame, expected: Sequence[str]) -> Judgement:
-    """Every exchange in use is in the round; more than a quarter missing, or binance_usdm, is an error."""
+    """Every exchange in use is in the round, and they are two at least; an error without a quarter or binance_usdm."""
     present = set(latest["exchange"].unique())
     missing = [name for name in expected if name not in present]
     grave = len(missing) > MISSING_ERROR_SHARE * len(expected) or _LEADING in missing
     judge = error_unless if grave else warn_unless
-    alone = len(present) == 1 and len(expected) > 1
+    # nothing can be compared with one
+    alone = len(present) == 1
     return judge(not missing and not alone, expected=len(expected), present=len(present), missing=", ".join(missing))
 
 
@@ -84,8 +84,8 @@ def round_score(latest: pl.DataFrame, ages: pl.DataFrame, expected: Sequence[str
     return health_score(
         exchanges_expected=len(expected),
         exchanges_present=latest["exchange"].n_unique(),
-        null_rate_share=null_share(latest),
-        age_min=float(age) if age is not None else AGE_ERROR_MIN,  # type: ignore[arg-type]
+        null_rate_share=None if latest.is_empty() else null_share(latest),
+        age_min=None if age is None else float(age),  # type: ignore[arg-type]
         n_errors=failed.count(dg.AssetCheckSeverity.ERROR),
         n_warnings=failed.count(dg.AssetCheckSeverity.WARN),
     )

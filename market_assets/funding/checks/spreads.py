@@ -8,6 +8,8 @@ import polars as pl
 from market_assets.core.checks import Judgement, error_unless, warn_unless
 
 SAME, LARGEST_PCT, DAYS_PCT = 1e-9, 500.0, 365 * 100
+#: of the legs: a spread far smaller than they are has lost digits
+ROUNDING = 1e-13
 FRESH_EXCHANGES, BASIS_PCT = 5, 3.0
 _PAIR = ["base_asset", "exchange_a", "exchange_b"]
 _LEGS = ["base_asset", "long_exchange", "short_exchange"]
@@ -18,9 +20,11 @@ VenueOf = Callable[[str], str]
 
 def spreads_add_up(frame: pl.DataFrame) -> Judgement:
     """daily_spread x 365 x 100 = abs_spread_apr_pct to 1e-9, and the spread is apr_a - apr_b."""
+    legs = pl.max_horizontal(pl.col("apr_a").abs(), pl.col("apr_b").abs())
     wrong = frame.filter(
-        _apart(pl.col("daily_spread") * DAYS_PCT, pl.col("abs_spread_apr_pct"))
-        | ((pl.col("apr_a") - pl.col("apr_b") - pl.col("spread_apr_pct")).abs() > SAME * pl.col("abs_spread_apr_pct"))
+        _apart(pl.col("daily_spread") * DAYS_PCT, pl.col("abs_spread_apr_pct"), legs)
+        | _apart(pl.col("apr_a") - pl.col("apr_b"), pl.col("spread_apr_pct"), legs)
+        | (pl.col("abs_spread_apr_pct") != pl.col("spread_apr_pct").abs())
     )
     return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select("hour", *_PAIR))
 
@@ -57,8 +61,8 @@ def net_is_gross_less_costs(frame: pl.DataFrame) -> Judgement:
     """gross_apr_pct is not negative, and net_apr_pct is gross_apr_pct - cost_apr_pct."""
     wrong = frame.filter(
         (pl.col("gross_apr_pct") < 0)
-        | _apart(pl.col("gross_apr_pct") - pl.col("cost_apr_pct"), pl.col("net_apr_pct"))
-        | _apart(pl.col("spread_1h") * 8760 * 100, pl.col("gross_apr_pct"))
+        | _apart(pl.col("gross_apr_pct") - pl.col("cost_apr_pct"), pl.col("net_apr_pct"), pl.col("cost_apr_pct"))
+        | _apart(pl.col("spread_1h") * 8760 * 100, pl.col("gross_apr_pct"), pl.lit(0.0))
     )
     return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select(*_LEGS, "gross_apr_pct", "net_apr_pct"))
 
@@ -87,8 +91,9 @@ def no_notice(frame: pl.DataFrame, notify_above: float | None) -> Judgement:
     return warn_unless(worth.is_empty(), n=worth.height, above=notify_above, rows=worth.select(*_LEGS, "net_apr_pct"))
 
 
-def _apart(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    return (left - right).abs() > SAME * pl.max_horizontal(left.abs(), right.abs())
+def _apart(left: pl.Expr, right: pl.Expr, parts: pl.Expr) -> pl.Expr:
+    """Whether two differences of `parts` are unequal."""
+    return (left - right).abs() > SAME * pl.max_horizontal(left.abs(), right.abs()) + ROUNDING * parts
 
 
 def _same_venue(left: str, right: str, venue_of: VenueOf) -> pl.Expr:

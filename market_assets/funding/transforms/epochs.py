@@ -7,6 +7,7 @@ its events say, and only where a spell has none what the listing said. Instants 
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Self
 
 import polars as pl
 
@@ -30,7 +31,7 @@ class Window:
     due: datetime
 
     @classmethod
-    def of(cls, day: date, window_days: int, now: datetime) -> "Window":
+    def of(cls, day: date, window_days: int, now: datetime) -> Self:
         """[day + 1 - window_days, day + 1), cut at `now`."""
         end = clock.instant(day) + timedelta(days=1)
         last = end - _LAST_INSTANT

@@ -20,11 +20,10 @@ def chosen(candidates: pl.DataFrame, by: list[str], funding: FundingSettings) ->
     of QUOTES and by native_symbol. Contracts of unverified multiplier or of another quote are none. Adds `venue` and
     `is_inverse`; sorted by `by`.
     """
-    venues = {exchange: funding.venue_of(exchange) for exchange in candidates["exchange"].unique()}
     return (
         candidates.filter("multiplier_verified", pl.col("quote").is_in(QUOTES))
         .with_columns(
-            venue=pl.col("exchange").replace_strict(venues, return_dtype=pl.String),
+            venue=pl.col("exchange").map_elements(funding.venue_of, return_dtype=pl.String),
             is_inverse=pl.col("kind") == "inverse",
             preference=pl.col("quote").replace_strict(list(QUOTES), range(len(QUOTES)), return_dtype=pl.Int8),
         )
@@ -46,19 +45,16 @@ def in_force(contracts: pl.DataFrame, traded: pl.DataFrame) -> pl.DataFrame:
     """The terms of each contract on each day (FundingContracts columns): those at the day's end, or its last ones.
 
     `traded`: `day`, `exchange`, `symbol` that have a rate; their days are the days. Terms hold from valid_from to
-    valid_to. Where the listing did not say since when, a contract's first terms hold on earlier days that have
-    a rate of it as well.
+    valid_to, a contract's first ones also on earlier days that have a rate of it.
     """
     start = pl.col("day").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    first = (pl.col("valid_from") == pl.col("valid_from").min().over(_CONTRACT)) & (
-        pl.col("valid_from") == pl.col("first_seen")
-    )
-    known = contracts.select(*TERMS, "valid_from", "valid_to", is_open=first)
+    first = pl.col("valid_from") == pl.col("valid_from").min().over(_CONTRACT)
+    known = contracts.select(*TERMS, "valid_from", "valid_to", is_first=first)
     on_days = traded.select("day").unique().join(known, how="cross")
     return (
         on_days.join(traded.with_columns(is_traded=True), on=["day", *_CONTRACT], how="left")
         .filter(
-            (pl.col("valid_from") < start.dt.offset_by("1d")) | (pl.col("is_open") & pl.col("is_traded")),
+            (pl.col("valid_from") < start.dt.offset_by("1d")) | (pl.col("is_first") & pl.col("is_traded")),
             pl.col("valid_to").is_null() | (pl.col("valid_to") > start),
         )
         .sort("day", *_CONTRACT, "valid_from")

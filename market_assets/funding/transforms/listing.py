@@ -48,14 +48,15 @@ def merged(seen: pl.DataFrame) -> pl.DataFrame:
     """`seen` (SEEN) in as few rows as tell the same: consecutive looks with equal facts are one row, sorted.
 
     Looks are the instants that any row of the exchange begins or ends with. Rows of a contract join unless a look
-    without it, or with other facts, lies between them; where another contract's row spans the time between two
-    rows, such a look was in it. Prices change at every look: they are equal while they pass the check alike, and
-    the last known stays.
+    without it, or with other facts, lies between them; so that a look that misses a contract is not forgotten, one
+    of the contracts it has begins a row with it. Prices change at every look: they are equal while they pass the
+    check alike, and the last known stays. Rows that were merged before and later looks may be given together.
     """
+    runs = _in_sequence(seen)
     facts = pl.struct(*_FACTS, verdict=naming.agrees(_last_ratio()))
-    continues = pl.col("is_next") & facts.eq_missing(facts.shift(1).over(_CONTRACT))
+    continues = pl.col("is_next") & facts.eq_missing(facts.shift(1).over(_CONTRACT)) & pl.col("is_witness").is_null()
     return (
-        _in_sequence(seen)
+        runs.join(_witnesses(runs), on=[*_CONTRACT, "first_at"], how="left", maintain_order="left", validate="m:1")
         .with_columns(run=(~continues).cum_sum().over(_CONTRACT))
         .group_by(*_CONTRACT, "run", maintain_order=True)
         .agg(
@@ -90,43 +91,56 @@ def contracts(seen: pl.DataFrame, funding: FundingSettings) -> pl.DataFrame:
             last_seen=pl.col("last_at").max(),
         )
     )
-    venues = {exchange: funding.venue_of(exchange) for exchange in rows["exchange"].unique()}
-    fees = {exchange: funding.taker_fee_bps.of(exchange) for exchange in venues}
     contract = FundingContracts.contract()
-    return contract.conform(
-        _with_validity(rows)
-        .with_columns(
-            venue=pl.col("exchange").replace_strict(venues, return_dtype=pl.String),
-            taker_fee_bps=pl.col("exchange").replace_strict(fees, return_dtype=pl.Float64),
-        )
-        .select(list(contract.columns))
-    )
+    valid = _with_validity(rows).join(_exchanges(rows, funding), on="exchange", how="left")
+    return contract.conform(valid.select(list(contract.columns)))
+
+
+def _exchanges(rows: pl.DataFrame, funding: FundingSettings) -> pl.DataFrame:
+    """What the settings say of each exchange: exchange, venue, taker_fee_bps."""
+    names = rows["exchange"].unique().sort()
+    told = [(name, funding.venue_of(name), funding.taker_fee_bps.of(name)) for name in names]
+    schema = {"exchange": pl.String, "venue": pl.String, "taker_fee_bps": pl.Float64}
+    return pl.DataFrame(told, schema=schema, orient="row")
 
 
 def _in_sequence(seen: pl.DataFrame) -> pl.DataFrame:
     """Rows by contract and time; `last_end`: end of those before, `is_next`: no look lies between it and the row."""
     runs = seen.select(list(SEEN)).unique().sort(*_CONTRACT, "first_at", "last_at", *_FACTS, "price_ratio")
-    last_end = pl.col("last_at").cum_max().shift(1).over(_CONTRACT)
-    starts_next = (pl.col("next_at") == pl.col("first_at")) & (pl.col("spanned_to") < pl.col("first_at"))
+    follows = (pl.col("first_at") <= pl.col("last_end")) | (pl.col("first_at") == pl.col("next_look"))
     return (
-        runs.with_columns(last_end=last_end)
-        .join(_looks(runs), on=["exchange", "last_end"], how="left", maintain_order="left", validate="m:1")
-        .with_columns(is_next=((pl.col("first_at") <= pl.col("last_end")) | starts_next).fill_null(False))
+        runs.with_columns(last_end=pl.col("last_at").cum_max().shift(1).over(_CONTRACT))
+        .join(
+            _looks(runs),
+            left_on=["exchange", "last_end"],
+            right_on=["exchange", "look"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(is_next=follows.fill_null(False))
+        .drop("next_look")
     )
 
 
 def _looks(runs: pl.DataFrame) -> pl.DataFrame:
-    """exchange, last_end (each known look), next_at (the one after), spanned_to (last end of runs begun by then)."""
-    begun = runs.group_by("exchange", last_end="first_at").agg(spanned_to=pl.col("last_at").max())
-    ended = runs.select("exchange", last_end="last_at").unique()
-    return (
-        begun.join(ended, on=["exchange", "last_end"], how="full", coalesce=True)
-        .sort("exchange", "last_end")
-        .with_columns(
-            next_at=pl.col("last_end").shift(-1).over("exchange"),
-            spanned_to=pl.col("spanned_to").cum_max().forward_fill().over("exchange"),
-        )
+    """exchange, look (each instant a row begins or ends with), next_look (the one after)."""
+    instants = [runs.select("exchange", look=name) for name in ("first_at", "last_at")]
+    looks = pl.concat(instants).unique().sort("exchange", "look")
+    return looks.with_columns(next_look=pl.col("look").shift(-1).over("exchange"))
+
+
+def _witnesses(runs: pl.DataFrame) -> pl.DataFrame:
+    """Of each look that misses a contract the first contract it has: exchange, native_symbol, first_at, is_witness."""
+    following = pl.col("first_at").shift(-1).over(_CONTRACT)
+    missed = (
+        runs.with_columns(following=following)
+        .join(_looks(runs), left_on=["exchange", "last_at"], right_on=["exchange", "look"])
+        .filter(pl.col("next_look").is_not_null(), pl.col("following").ne_missing(pl.col("next_look")))
+        .select("exchange", first_at="next_look")
+        .unique()
     )
+    present = runs.select(*_CONTRACT, "first_at").unique().join(missed, on=["exchange", "first_at"], how="semi")
+    return present.group_by("exchange", "first_at").agg(pl.col("native_symbol").min(), is_witness=pl.lit(True))
 
 
 def _last_ratio() -> pl.Expr:

@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from market_assets.core.statistics import zscore
 from market_assets.funding.schemas import FundingOpportunities
 from market_assets.funding.settings import FundingSettings, OpportunitySettings
 from market_assets.funding.transforms import legs
-from market_assets.funding.transforms.spread_statistics import FLAT, PERCENTS
+from market_assets.funding.transforms.spread_statistics import PERCENTS
 
 HOURS_PER_YEAR, DAYS_PER_YEAR = 8760.0, 365.0
 SIGNIFICANT, EXTREME = 2.0, 3.0
@@ -70,10 +71,35 @@ def opportunities(
     pairs = _pairs(_legs(snapshot, statistics, contracts, funding)).with_columns(
         as_of=pl.lit(as_of, dtype=snapshot.schema["snapshot_at"])
     )
-    rated = _against_history(_earned(pairs, funding.opp), known).rename(_AS_STATED)
-    ranked = rated.sort(_RANKED, descending=[True, True, False, False, False], nulls_last=True, maintain_order=True)
-    return contract.conform(
-        ranked.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)).select(list(contract.columns))
+    rated = _against_history(_earned(pairs.rename(_AS_STATED), funding.opp), known)
+    return contract.conform(ranked(rated).select(list(contract.columns)))
+
+
+def ranked(pairs: pl.DataFrame) -> pl.DataFrame:
+    """`pairs` by `rank`: from 1 by net_apr_pct, then capacity_usd, then key."""
+    return pairs.sort(
+        _RANKED, descending=[True, True, False, False, False], nulls_last=True, maintain_order=True
+    ).with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+
+
+def with_costs(pairs: pl.DataFrame, opp: OpportunitySettings) -> pl.DataFrame:
+    """`pairs` with slippage_pct, round_trip_cost_pct, cost_apr_pct, net_apr_pct and breakeven_hours by the settings.
+
+    Of a pair spread_1h, gross_apr_pct, taker_long_bps and taker_short_bps are read.
+    """
+    spread, cost = pl.col("spread_1h"), pl.col("round_trip_cost_pct")
+    breakeven = cost / 100.0 / spread
+    taker_bps = pl.col("taker_long_bps") + pl.col("taker_short_bps")
+    return (
+        pairs.with_columns(
+            slippage_pct=pl.lit(opp.slippage_pct),
+            round_trip_cost_pct=2.0 * taker_bps / _BPS_PER_PCT + opp.slippage_pct,
+        )
+        .with_columns(
+            cost_apr_pct=cost * DAYS_PER_YEAR / opp.holding_days,
+            breakeven_hours=pl.when((spread > 0.0) & breakeven.is_finite()).then(breakeven),
+        )
+        .with_columns(net_apr_pct=pl.col("gross_apr_pct") - pl.col("cost_apr_pct"))
     )
 
 
@@ -90,11 +116,10 @@ def _legs(
     )
     quoted = newest.filter(pl.col("predicted_rate_1h").is_not_null()).drop("base_asset", "native_symbol")
     candidates = quoted.join(terms.select(legs.TERMS), on=_CONTRACT, how="inner")
-    fees = {name: funding.taker_fee_bps.of(name) for name in candidates["exchange"].unique()}
     return (
         legs.chosen(candidates, ["base_asset", "exchange"], funding)
         .join(confidence, on=_CONTRACT, how="left", maintain_order="left")
-        .with_columns(taker_bps=pl.col("exchange").replace_strict(fees, return_dtype=pl.Float64))
+        .with_columns(taker_bps=pl.col("exchange").map_elements(funding.taker_fee_bps.of, return_dtype=pl.Float64))
         .select("base_asset", **{name: pl.col(of) for name, of in _LEG.items()})
     )
 
@@ -116,30 +141,21 @@ def _pairs(found: pl.DataFrame) -> pl.DataFrame:
 
 def _earned(pairs: pl.DataFrame, opp: OpportunitySettings) -> pl.DataFrame:
     """What each pair earns and costs."""
-    spread, cost = pl.col("spread_1h"), pl.col("round_trip_cost_pct")
-    breakeven = cost / 100.0 / spread
-    taker_bps = pl.col("long_taker") + pl.col("short_taker")
-    return (
-        pairs.with_columns(
-            spread_1h=pl.col("short_rate_1h") - pl.col("long_rate_1h"),
-            slippage_pct=pl.lit(opp.slippage_pct),
-            round_trip_cost_pct=2.0 * taker_bps / _BPS_PER_PCT + opp.slippage_pct,
-            sync_period_hours=legs.common_hours(pairs["long_interval_hours"], pairs["short_interval_hours"]),
-            basis_pct=legs.basis_pct(pl.col("short_mark"), pl.col("long_mark")),
-            capacity_usd=_smaller("open_interest_usd") * opp.oi_share,
-            combined_oi_usd=pl.col("long_open_interest_usd") + pl.col("short_open_interest_usd"),
-            min_completeness_pct=_smaller("completeness_pct"),
-            flag_inverse=pl.col("long_is_inverse") | pl.col("short_is_inverse"),
-        )
-        .with_columns(
-            gross_apr_pct=spread * HOURS_PER_YEAR * 100.0,
-            cost_apr_pct=cost * DAYS_PER_YEAR / opp.holding_days,
-            breakeven_hours=pl.when((spread > 0.0) & breakeven.is_finite()).then(breakeven),
-            sync_period_spread=spread * pl.col("sync_period_hours"),
-            **{name: spread * hours for name, hours in _PERIODS.items()},
-        )
-        .with_columns(net_apr_pct=pl.col("gross_apr_pct") - pl.col("cost_apr_pct"))
+    spread = pl.col("spread_1h")
+    earned = pairs.with_columns(
+        spread_1h=pl.col("short_rate_1h") - pl.col("long_rate_1h"),
+        sync_period_hours=legs.common_hours(pairs["long_interval_hours"], pairs["short_interval_hours"]),
+        basis_pct=legs.basis_pct(pl.col("short_mark"), pl.col("long_mark")),
+        capacity_usd=_smaller("open_interest_usd") * opp.oi_share,
+        combined_oi_usd=pl.col("long_open_interest_usd") + pl.col("short_open_interest_usd"),
+        min_completeness_pct=_smaller("completeness_pct"),
+        flag_inverse=pl.col("long_is_inverse") | pl.col("short_is_inverse"),
+    ).with_columns(
+        gross_apr_pct=spread * HOURS_PER_YEAR * 100.0,
+        sync_period_spread=spread * pl.col("sync_period_hours"),
+        **{name: spread * hours for name, hours in _PERIODS.items()},
     )
+    return with_costs(earned, opp)
 
 
 def _smaller(name: str) -> pl.Expr:
@@ -159,14 +175,16 @@ def _against_history(pairs: pl.DataFrame, spread_statistics: pl.DataFrame) -> pl
     )
     short, long = pl.col("short_exchange"), pl.col("long_exchange")
     sign = pl.when(short < long).then(1.0).otherwise(-1.0)
-    z = (pl.col("gross_apr_pct") - pl.col("sign") * pl.col("mean")) / pl.col("std")
     found = pairs.with_columns(
         exchange_a=pl.min_horizontal(short, long), exchange_b=pl.max_horizontal(short, long), sign=sign
     ).join(of_pair, on=_PAIR, how="left", validate="m:1")
     percentile = _percentiles(found["quantiles"], (found["sign"] * found["gross_apr_pct"]).to_numpy())
     turned = pl.when(pl.col("sign") > 0).then(percentile).otherwise(100.0 - percentile)
     size = pl.col("spread_z").abs()
-    return found.with_columns(spread_z=pl.when(pl.col("std") >= FLAT).then(z), spread_percentile=turned).with_columns(
+    return found.with_columns(
+        spread_z=zscore(pl.col("gross_apr_pct"), pl.col("sign") * pl.col("mean"), pl.col("std")),
+        spread_percentile=turned,
+    ).with_columns(
         z_flag=pl.when(size > EXTREME).then(pl.lit("extreme")).when(size > SIGNIFICANT).then(pl.lit("significant"))
     )
 

@@ -14,14 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from market_assets.core import clock
+from market_assets.core.statistics import FLAT
 from market_assets.funding.schemas import FundingSpreadStatistics
 from market_assets.funding.transforms.hourly import HOUR
 
 WINDOW, SAME_SIDE = timedelta(days=30), timedelta(days=7)
 #: fewer hours, or pairs of hours, tell nothing (common.md 9)
 MIN_HOURS = 30
-#: a smaller standard deviation is none (common.md 9)
-FLAT = 1e-12
 PERCENTS = np.arange(101)
 _AUTOCORRELATION_HOURS = 24
 _PAIR = ["base_asset", "exchange_a", "exchange_b"]

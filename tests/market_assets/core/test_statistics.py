@@ -29,3 +29,37 @@ def test_an_unknown_value_has_no_rank_and_is_not_counted():
     got = frame.select(statistics.rank_among_others(pl.col("v"), min_n=10)).to_series().to_list()
     assert got[0] is None
     assert got[-1] == 1.0
+
+
+def test_golden_scores_among_others():
+    """Golden: 40 among 1..30 has z 2.78301, modified z 2.20337, percentile 100; 15 has percentile 48.3333."""
+    h = pl.col("h")
+    x = pl.lit(40.0)
+    got = pl.DataFrame({"h": HISTORY}).select(
+        std=h.std(),
+        z=statistics.zscore(x, h.mean(), h.std()),
+        modified=statistics.modified_zscore(x, h.median(), statistics.median_deviation(h)),
+        top=statistics.percentile_in(x, h),
+        tied=statistics.percentile_in(pl.lit(15.0), h),
+    )
+    assert got.row(0) == pytest.approx((8.80341, 2.78301, 2.20337, 100.0, 48.3333), rel=1e-5)
+
+
+def test_a_constant_history_has_no_scale():
+    """A deviation below 1e-12 gives no score, whatever the value."""
+    h = pl.col("h")
+    got = pl.DataFrame({"h": [0.1] * 40}).select(
+        z=statistics.zscore(pl.lit(1.0), h.mean(), h.std()),
+        modified=statistics.modified_zscore(pl.lit(1.0), h.median(), statistics.median_deviation(h)),
+    )
+    assert got.row(0) == (None, None)
+
+
+def test_an_unknown_value_has_no_percentile_and_unknown_history_is_not_counted():
+    """Half of the two known values are below 1.5."""
+    frame = pl.DataFrame({"h": [1.0, None, 2.0]})
+    unknown = pl.lit(None, pl.Float64)
+    got = frame.select(
+        a=statistics.percentile_in(unknown, pl.col("h")), b=statistics.percentile_in(pl.lit(1.5), pl.col("h"))
+    )
+    assert got.row(0) == (None, 50.0)

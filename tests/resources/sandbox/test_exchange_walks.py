@@ -1,6 +1,6 @@
 """Our own venues over loopback HTTP: what they read out of the sandbox is what its backend has, once and whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -155,6 +155,46 @@ def test_a_month_of_the_archive_is_the_month_of_the_backend(
 
 def test_the_archive_has_no_month_that_is_not_over(market: SyntheticBackend) -> None:
     assert Archive.connect(settings(), "binance_usdm").month("BTCUSDT", 2026, 3) is None
+
+
+@pytest.fixture
+def fault(sandbox: httpx.Client) -> Iterator[Callable[[str], None]]:
+    """Put a fault in force until the test ends."""
+
+    def begin(spec: str) -> None:
+        sandbox.post("/_sandbox/faults", json={"spec": spec}).raise_for_status()
+
+    yield begin
+    sandbox.delete("/_sandbox/faults").raise_for_status()
+
+
+def any_of(market: SyntheticBackend, exchange: str) -> Instrument:
+    """The first contract of an exchange."""
+    return next(iter(instruments(market, exchange).values()))
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, indirect=True)
+def test_a_rate_that_an_exchange_does_not_state_is_null(
+    exchange: Exchange, market: SyntheticBackend, fault: Callable[[str], None]
+) -> None:
+    fault(f"{exchange.name}:nulls:dates=2026-03-15")
+    asked = any_of(market, exchange.name)
+    frame = exchange.history(asked, UNTIL - timedelta(days=3), UNTIL, shortest_hours=1).frame
+    on_that_day = pl.col("funding_time_native").dt.date() == datetime(2026, 3, 15, tzinfo=UTC).date()
+    assert frame.select((pl.col("rate_native").is_null() == on_that_day).all()).item()
+    assert frame["rate_native"].null_count() in {3, 24}
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, indirect=True)
+def test_a_clock_that_is_ahead_stamps_settlements_ahead(
+    exchange: Exchange, market: SyntheticBackend, fault: Callable[[str], None]
+) -> None:
+    fault(f"{exchange.name}:clock_ahead:seconds=30")
+    asked = any_of(market, exchange.name)
+    frame = exchange.history(asked, UNTIL - timedelta(days=3), UNTIL, shortest_hours=1).frame
+    settled = market.settlements(exchange.name, asked.native_symbol, NOW)
+    ahead = settled.window(_ms(UNTIL - timedelta(days=3)), _ms(UNTIL)).time_ms + 30_000
+    assert frame["funding_time_native"].dt.epoch("ms").to_list() == ahead.tolist()
 
 
 def _ms(at: datetime) -> int:

@@ -47,7 +47,7 @@ def test_what_was_settled_stays_as_it_was(market: SyntheticBackend, contract: tu
     """Asked at any earlier minute, the answer is the first part of a later one, and ends by that minute."""
     earlier = AT - timedelta(minutes=minutes)
     then, now = (market.settlements(*contract, at) for at in (earlier, AT))
-    assert same(then, now.oldest(len(then)))
+    assert same(then, now.take(slice(len(then))))
     assert then.time_ms[-1] <= earlier.timestamp() * 1000 < now.window(int(then.time_ms[-1]) + 1, None).time_ms[0]
 
 
@@ -315,19 +315,22 @@ def test_benchmark_contracts_are_listed_where_wanted():
 
 
 def test_a_year_of_settlements_takes_milliseconds():
-    """8,760 hourly rows of one contract, drawn anew: under 30 ms at best, an exchange's quotes under 2 ms each."""
+    """8,760 hourly rows of one contract, drawn anew, and all quotes of an exchange: processor time at best of five.
+
+    2 ms and 0.4 ms a quote where measured; the bounds leave room for a busy and slower machine.
+    """
     backend = SyntheticBackend(7, perpetuals=200)
     at = datetime(2025, 12, 1, tzinfo=UTC)
-    times = []
+    histories, quotes = [], []
     for number in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         rows = len(backend.settlements("hyperliquid", f"Z{number:03d}", at))
-        times.append(time.perf_counter() - started)
+        histories.append(time.process_time() - started)
         assert rows == 8759  # the stamp of the last hour lies some milliseconds after it
-    assert min(times) < 0.03
-    started = time.perf_counter()
-    quotes = dict(backend.quotes("hyperliquid", at))
-    assert time.perf_counter() - started < 0.002 * len(quotes)
+        quoted = len(dict(backend.quotes("hyperliquid", at)))
+        quotes.append((time.process_time() - started - histories[-1]) / quoted)
+    assert min(histories) < 0.05
+    assert min(quotes) < 0.005
 
 
 def test_settlements_by_window():
@@ -338,8 +341,8 @@ def test_settlements_by_window():
     assert rows.window(None, 20).time_ms.tolist() == [10]
     assert rows.window(41, 10).time_ms.tolist() == []
     assert rows.newest(2).reversed().time_ms.tolist() == [40, 30]
-    assert rows.oldest(9).time_ms.tolist() == rows.newest(9).time_ms.tolist() == [10, 20, 30, 40]
-    assert rows.oldest(1).append(rows.newest(1)).rate.tolist() == [0.001, 0.004]
+    assert rows.newest(9).time_ms.tolist() == [10, 20, 30, 40]
+    assert rows.take(slice(1)).append(rows.newest(1)).rate.tolist() == [0.001, 0.004]
     assert len(Settlements.empty()) == 0
     assert replace(rows, rate=rows.rate * 2).rate.tolist() == rows.with_columns(rate=rows.rate * 2).rate.tolist()
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import polars as pl
 
+from resources.http.errors import NotFound
 from resources.http.transport import Reply
 from resources.venues.venue import Ask, Instrument, Venue
 
@@ -77,7 +78,12 @@ class Answers:
         self.asked.append(ask)
         body = self.bodies[ask.path]
         said = body(ask) if callable(body) else body
-        return self.venue.read(said if isinstance(said, Reply) else reply(said))
+        try:
+            return self.venue.read(said if isinstance(said, Reply) else reply(said))
+        except NotFound:
+            if ask.may_be_unknown:
+                return None
+            raise
 
     def many(self, asks: Sequence[Ask]) -> list[Any]:
         """The values of several, in their order."""

@@ -9,6 +9,8 @@ from resources.venues.rows import frame
 from resources.venues.venue import EVENTS, Ask, Backward, Instrument, Page, Position, Venue, Whole, Windowed
 
 BTC = Instrument("BTCUSDT", "BTCUSDT", "linear", "USDT", "USDT")
+#: what a venue under maintenance answers, with a status of 200
+HTML = "<html><body>maintenance</body></html>"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = tuple[datetime, float | None]
 
@@ -41,6 +43,8 @@ class Scripted:
     #: answers in place of the venue's own, by the number of the request
     instead: dict[int, list[Row]] = field(default_factory=dict)
     symbol: str = "BTCUSDT"
+    #: of a window's rows beyond the cap the newest come, not the oldest
+    keeps_newest: bool = False
     asked: list[Ask] = field(default_factory=list)
 
     def venue(self) -> Venue:
@@ -76,7 +80,8 @@ class Scripted:
         match self.kind:
             case "windowed":
                 first, last = int(ask.params["first"]), int(ask.params["last"])
-                return [row for row in sorted(self.rows) if first <= ms(row[0]) <= last][: self.cap]
+                inside = [row for row in sorted(self.rows) if first <= ms(row[0]) <= last]
+                return inside[-self.cap :] if self.keeps_newest else inside[: self.cap]
             case "number":
                 start = (int(ask.params["page"]) - 1) * self.cap
                 return newest_first[start : start + self.cap]

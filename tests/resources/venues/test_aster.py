@@ -10,7 +10,8 @@ import ccxt
 from resources.venues.aster import MARKET, VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask, Windowed
-from tests.resources.venues.exchange_host import Answers, at, contract, ms
+from tests.resources.venues.answers import Answers, instrument
+from tests.resources.venues.scripted import at, ms
 
 BTC = {
     "symbol": "BTCUSDT",
@@ -45,7 +46,7 @@ def test_a_contract_that_funding_info_does_not_name_has_no_interval() -> None:
 def test_history_is_what_ccxt_reads() -> None:
     """Rows have no price."""
     body = [{"symbol": "BTCUSDT", "fundingTime": 1747209600000, "fundingRate": "0.00010000"}]
-    frame = VENUE.events(body, contract("BTCUSDT")).frame
+    frame = VENUE.events(body, instrument("BTCUSDT")).frame
     oracle = ccxt.aster().parse_funding_rate_history(body[0])
     assert [ms(time) for time in frame["funding_time_native"]] == [oracle["timestamp"]]
     assert frame["rate_native"].to_list() == [oracle["fundingRate"]] == [0.0001]
@@ -57,7 +58,7 @@ def test_no_parameter_is_sent_that_ccxt_does_not_send(shared_data: Path) -> None
     recorded = json.loads((shared_data / "recorded" / "ccxt-requests.json").read_text())["aster"]
     url = urlsplit(recorded["fetch_funding_rate_history"][0][1])
     assert isinstance(VENUE.history, Windowed)
-    ask = VENUE.history.ask(contract("BTCUSDT"), at("2023-11-14T22:13:20"), at("2023-11-15"))
+    ask = VENUE.history.ask(instrument("BTCUSDT"), at("2023-11-14T22:13:20"), at("2023-11-15"))
     assert ask.path == url.path
     assert set(ask.params) == {*parse_qs(url.query), "endTime"}
     assert str(ask.params["startTime"]) == parse_qs(url.query)["startTime"][0]
@@ -77,20 +78,24 @@ def test_a_switch_from_four_hours_to_one_keeps_both() -> None:
             if start <= stamp <= end
         ][:1000]
 
-    found = walk(VENUE, Answers(VENUE, respond), contract("BTCUSDT"), first, first + timedelta(days=10), 4)
+    found = walk(
+        VENUE,
+        Answers(VENUE, {"/fapi/v3/fundingRate": respond}),
+        instrument("BTCUSDT"),
+        first,
+        first + timedelta(days=10),
+        4,
+    )
     assert [ms(time) for time in found.frame["funding_time_native"]] == stamps
     assert found.frame["interval_hours"].null_count() == len(stamps)
 
 
 def test_open_interest_is_asked_by_contract() -> None:
     """In base units, from a route that is served though not documented."""
-    caller = Answers(
-        VENUE,
-        lambda ask: (
-            {"symbol": "BTCUSDT", "openInterest": "5599.890"}
-            if ask.path == "/fapi/v3/openInterest"
-            else [{"symbol": "BTCUSDT", "lastFundingRate": "0.00002333", "markPrice": "60000"}]
-        ),
-    )
-    row = VENUE.current(caller, [contract("BTCUSDT")]).row(0, named=True)
+    bodies = {
+        "/fapi/v3/premiumIndex": [{"symbol": "BTCUSDT", "lastFundingRate": "0.00002333", "markPrice": "60000"}],
+        "/fapi/v3/openInterest": {"symbol": "BTCUSDT", "openInterest": "5599.890"},
+    }
+    caller = Answers(VENUE, bodies)
+    row = VENUE.current(caller, [instrument("BTCUSDT")]).row(0, named=True)
     assert (row["predicted_rate_native"], row["open_interest_native"]) == (0.00002333, 5599.89)

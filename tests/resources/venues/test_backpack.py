@@ -1,6 +1,8 @@
 """Backpack: markets of several kinds in one list, ISO stamps in UTC without saying so, pages by offset."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -9,7 +11,7 @@ from resources.venues import backpack
 from resources.venues.backpack import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask, Position
-IMPORTS
+from tests.resources.venues.answers import Answers, ccxt_with, instrument, reply, same_history, utc
 
 #: shapes as in the venue's documentation
 MARKET = {
@@ -48,12 +50,16 @@ ROWS = [
     {"fundingRate": "-0.0001", "intervalEndTimestamp": "2025-07-22T00:00:00", "symbol": "BTC_USDC_PERP"},
     {"fundingRate": "0", "intervalEndTimestamp": "2025-07-21T16:00:00", "symbol": "BTC_USDC_PERP"},
 ]
-BTC = contract("BTC_USDC_PERP")
+BTC = instrument("BTC_USDC_PERP", "USDC")
+LISTING, PRICES, OPEN, HISTORY = (
+    f"/api/v1/{name}" for name in ("markets", "markPrices", "openInterest", "fundingRates")
+)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def test_listing_has_open_perpetuals() -> None:
     """Intervals come in milliseconds, as a number or as text, or not at all; `k` names stay."""
-    found = VENUE.listing(Answers(VENUE, lambda _: MARKETS)).rows(named=True)
+    found = VENUE.listing(Answers(VENUE, {LISTING: MARKETS})).rows(named=True)
     assert found[0] == {
         "native_symbol": "SOL_USDC_PERP",
         "request_id": "SOL_USDC_PERP",
@@ -74,7 +80,7 @@ def test_listing_has_open_perpetuals() -> None:
 
 def test_current_state_meets_open_interest_by_name() -> None:
     """0 is a rate and an interest; an empty price, an absent rate and an absent interest are none."""
-    answers = Answers(VENUE, lambda ask: MARKS if ask.path.endswith("markPrices") else INTEREST)
+    answers = Answers(VENUE, {PRICES: MARKS, OPEN: INTEREST})
     btc, sol, new = VENUE.current(answers, [BTC]).rows(named=True)
     assert btc == {
         "native_symbol": "BTC_USDC_PERP",
@@ -89,7 +95,7 @@ def test_current_state_meets_open_interest_by_name() -> None:
     names = ("predicted_rate_native", "mark_price", "next_funding_time", "open_interest_native")
     assert tuple(sol[name] for name in names) == (0.0, None, None, 0.0)
     assert tuple(new[name] for name in names) == (None, 1.0, None, None)
-    assert [ask.path for ask in answers.asked] == ["/api/v1/markPrices", "/api/v1/openInterest"]
+    assert answers.asked == [Ask(PRICES, context="all markets"), Ask(OPEN, context="all markets")]
 
 
 def test_settled_rates_as_ccxt_reads_them() -> None:
@@ -99,9 +105,10 @@ def test_settled_rates_as_ccxt_reads_them() -> None:
         ("BTC_USDC_PERP", utc("2025-07-22"), -0.0001, None, None),
         ("BTC_USDC_PERP", utc("2025-07-21T16:00"), 0.0, None, None),
     ]
-    client = offline("backpack", ROWS, "BTC_USDC_PERP", "BTC/USDC:USDC")
-    stated = list(frame.select("funding_time_native", "rate_native").iter_rows())
-    assert stated[::-1] == history_of(client, "BTC/USDC:USDC")
+    bodies = {LISTING: [{**MARKET, "symbol": "BTC_USDC_PERP", "baseSymbol": "BTC"}], HISTORY: ROWS}
+    exchange = ccxt_with("backpack", lambda url: bodies[urlsplit(url).path])
+    exchange.set_markets(exchange.fetch_markets({"marketType": "PERP"}))
+    assert same_history(frame, exchange.fetch_funding_rate_history("BTC/USDC:USDC"))
 
 
 def test_a_row_without_a_rate_has_none() -> None:
@@ -113,9 +120,7 @@ def test_a_row_without_a_rate_has_none() -> None:
 def test_a_page_is_asked_by_the_rows_before_it() -> None:
     """The offset counts rows, not pages."""
     position = Position(pages=2, rows=1999, cursor=None, before=utc("2025-07-25"))
-    assert backpack.page(BTC, position) == Ask(
-        "/api/v1/fundingRates", {"symbol": "BTC_USDC_PERP", "limit": 1000, "offset": 1999}
-    )
+    assert backpack.page(BTC, position) == Ask(HISTORY, {"symbol": "BTC_USDC_PERP", "limit": 1000, "offset": 1999})
 
 
 @pytest.mark.parametrize(
@@ -129,7 +134,7 @@ def test_a_page_is_asked_by_the_rows_before_it() -> None:
         (404, {"code": "RESOURCE_NOT_FOUND", "message": "Not found"}, NotFound),
         (429, {"code": "TOO_MANY_REQUESTS", "message": "slow down"}, RateLimited),
         (500, {"code": "SERVER_ERROR", "message": "Server error"}, Unavailable),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
     ],
 )
 def test_refusals(status: int, body: Any, kind: type[VendorError]) -> None:
@@ -149,10 +154,10 @@ def test_a_hundred_days_are_2400_rows_on_three_pages() -> None:
         page = every[::-1][skipped : skipped + limit]
         return [{**ROWS[0], "intervalEndTimestamp": f"{one:%Y-%m-%dT%H:%M:%S}"} for one in page]
 
-    answers = Answers(VENUE, respond)
+    answers = Answers(VENUE, {HISTORY: respond})
     found = walk(VENUE, answers, BTC, first, first + 100 * DAY, 1.0)
     assert found.frame["funding_time_native"].to_list() == every[1000:]
     assert (len(answers.asked), found.floor, found.duplicates) == (3, None, 0)
     # the last page is short, and the one after it empty: history begins there
-    older = walk(VENUE, Answers(VENUE, respond), BTC, first - 100 * DAY, first + 100 * DAY, 1.0)
+    older = walk(VENUE, Answers(VENUE, {HISTORY: respond}), BTC, first - 100 * DAY, first + 100 * DAY, 1.0)
     assert (older.frame.height, older.floor) == (3400, every[0])

@@ -12,7 +12,7 @@ from resources.http.errors import Malformed, Unavailable
 from resources.venues.binance_archive import Archive, events_of, month_of
 from resources.venues.venue import EVENTS
 from tests.resources.vendor_host import Asked, Host, Says, StillTime, live_settings
-from tests.resources.venues.exchange_host import at, ms
+from tests.resources.venues.scripted import at, ms
 
 HEADER = "calc_time,funding_interval_hours,last_funding_rate\n"
 #: 4 hours until 08:00, then every hour; the newest line first

@@ -4,7 +4,8 @@ import ccxt
 
 from resources.venues.binance_coinm import MARKET, VENUE
 from resources.venues.venue import Windowed
-from tests.resources.venues.exchange_host import Answers, at, contract, ms
+from tests.resources.venues.answers import Answers, instrument
+from tests.resources.venues.scripted import at, ms
 
 #: as documented (ccxt quotes it in `fetch_markets`)
 BTC = {
@@ -54,15 +55,9 @@ def test_the_listing_is_what_ccxt_lists() -> None:
 
 def test_current_state_counts_contracts() -> None:
     """A dated contract's premium has no rate and is not asked for; open interest stays in contracts."""
-    caller = Answers(
-        VENUE,
-        lambda ask: (
-            [PREMIUM, DATED]
-            if ask.path == "/dapi/v1/premiumIndex"
-            else {"symbol": "BTCUSD_PERP", "pair": "BTCUSD", "openInterest": "15004", "contractType": "PERPETUAL"}
-        ),
-    )
-    frame = VENUE.current(caller, [contract("BTCUSD_PERP", "inverse")])
+    interest = {"symbol": "BTCUSD_PERP", "pair": "BTCUSD", "openInterest": "15004", "contractType": "PERPETUAL"}
+    caller = Answers(VENUE, {"/dapi/v1/premiumIndex": [PREMIUM, DATED], "/dapi/v1/openInterest": interest})
+    frame = VENUE.current(caller, [instrument("BTCUSD_PERP", "USD", "inverse")])
     assert frame.height == 1
     row = frame.row(0, named=True)
     assert (row["predicted_rate_native"], row["open_interest_native"]) == (0.00071003, 15004.0)
@@ -72,7 +67,7 @@ def test_current_state_counts_contracts() -> None:
 def test_history_is_what_ccxt_reads() -> None:
     """The same rows as USD-M's, without a price."""
     body = [{"symbol": "BTCUSD_PERP", "fundingTime": 1596038400000, "fundingRate": "-0.00300000"}]
-    frame = VENUE.events(body, contract("BTCUSD_PERP")).frame
+    frame = VENUE.events(body, instrument("BTCUSD_PERP")).frame
     oracle = ccxt.binancecoinm().parse_funding_rate_history(body[0])
     assert [ms(time) for time in frame["funding_time_native"]] == [oracle["timestamp"]]
     assert frame["rate_native"].to_list() == [oracle["fundingRate"]] == [-0.003]
@@ -81,6 +76,6 @@ def test_history_is_what_ccxt_reads() -> None:
 def test_history_is_asked_at_dapi() -> None:
     """The path is the only difference to USD-M's."""
     assert isinstance(VENUE.history, Windowed)
-    ask = VENUE.history.ask(contract("BTCUSD_PERP"), at("2025-03-01"), at("2025-03-02"))
+    ask = VENUE.history.ask(instrument("BTCUSD_PERP"), at("2025-03-01"), at("2025-03-02"))
     assert ask.path == "/dapi/v1/fundingRate"
     assert ask.params["symbol"] == "BTCUSD_PERP"

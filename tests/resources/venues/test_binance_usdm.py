@@ -15,7 +15,8 @@ from resources.venues.binance_usdm import MARKET, VENUE
 from resources.venues.pager import walk
 from resources.venues.rows import Rows
 from resources.venues.venue import Ask, Windowed
-from tests.resources.venues.exchange_host import HTML, Answers, at, contract, ms, reply
+from tests.resources.venues.answers import Answers, instrument, recorded, reply
+from tests.resources.venues.scripted import HTML, at, ms
 
 #: vendors.md 7, with the jitter and the empty price it tells of
 HISTORY = [
@@ -55,7 +56,7 @@ def test_history_is_what_ccxt_reads() -> None:
     client = ccxt.binanceusdm()
     client.set_markets([client.parse_market(listed("BTCUSDT", filters=[]))])
     oracle = [client.parse_funding_rate_history(row, client.market("BTC/USDT:USDT")) for row in HISTORY]
-    frame = VENUE.events(HISTORY, contract("BTCUSDT")).frame
+    frame = VENUE.events(HISTORY, instrument("BTCUSDT")).frame
     assert [ms(time) for time in frame["funding_time_native"]] == [row["timestamp"] for row in oracle]
     assert frame["rate_native"].to_list() == [row["fundingRate"] for row in oracle] == [-0.0375, 0.0001, 0.0]
     assert frame["mark_price"].to_list() == [34287.54619963, None, None]
@@ -65,9 +66,9 @@ def test_history_is_what_ccxt_reads() -> None:
 def test_a_missing_rate_is_null() -> None:
     """Null, "" and nothing are no rate; a word is refused with its place."""
     rows = [{**HISTORY[0], "fundingRate": rate} for rate in (None, "")]
-    assert VENUE.events(rows, contract("BTCUSDT")).frame["rate_native"].to_list() == [None, None]
+    assert VENUE.events(rows, instrument("BTCUSDT")).frame["rate_native"].to_list() == [None, None]
     with pytest.raises(Malformed, match=r"\[0\]\.fundingRate must be a number, was 'n/a'"):
-        VENUE.events([{**HISTORY[0], "fundingRate": "n/a"}], contract("BTCUSDT"))
+        VENUE.events([{**HISTORY[0], "fundingRate": "n/a"}], instrument("BTCUSDT"))
 
 
 def test_the_recorded_listing_is_what_ccxt_lists(recorded_info: dict[str, Any]) -> None:
@@ -112,7 +113,7 @@ def test_only_perpetuals_open_for_trading_are_listed() -> None:
 
 def test_intervals_are_asked_in_the_budget_of_history() -> None:
     """Binance counts both funding paths together: 500 requests in 5 minutes."""
-    caller = Answers(VENUE, lambda ask: {"symbols": [listed("BTCUSDT")]} if "exchangeInfo" in ask.path else [])
+    caller = Answers(VENUE, {"/fapi/v1/exchangeInfo": {"symbols": [listed("BTCUSDT")]}, "/fapi/v1/fundingInfo": []})
     VENUE.listing(caller)
     assert {ask.path: ask.history_budget for ask in caller.asked} == {
         "/fapi/v1/exchangeInfo": False,
@@ -122,9 +123,12 @@ def test_intervals_are_asked_in_the_budget_of_history() -> None:
 
 def test_current_state_is_what_ccxt_reads() -> None:
     """The rate under way, its settlement and both prices; open interest is asked contract by contract."""
-    answers = {"/fapi/v1/premiumIndex": [PREMIUM, {**PREMIUM, "symbol": "ETHUSDT"}]}
-    caller = Answers(VENUE, lambda ask: answers.get(ask.path, {"symbol": "BTCUSDT", "openInterest": "10659.509"}))
-    row = VENUE.current(caller, [contract("BTCUSDT")]).row(0, named=True)
+    bodies = {
+        "/fapi/v1/premiumIndex": [PREMIUM, {**PREMIUM, "symbol": "ETHUSDT"}],
+        "/fapi/v1/openInterest": {"symbol": "BTCUSDT", "openInterest": "10659.509"},
+    }
+    caller = Answers(VENUE, bodies)
+    row = VENUE.current(caller, [instrument("BTCUSDT")]).row(0, named=True)
     client = ccxt.binanceusdm()
     client.set_markets([client.parse_market(listed("BTCUSDT", filters=[]))])
     oracle = client.parse_funding_rate(PREMIUM)
@@ -147,7 +151,7 @@ def test_what_is_not_stated_of_the_present_is_null() -> None:
 def test_a_window_is_asked_with_both_ends() -> None:
     """The venue includes both ends: the last millisecond asked for is the one before `until`."""
     assert isinstance(VENUE.history, Windowed)
-    ask = VENUE.history.ask(contract("BTCUSDT"), at("2025-03-01"), at("2025-03-02"))
+    ask = VENUE.history.ask(instrument("BTCUSDT"), at("2025-03-01"), at("2025-03-02"))
     assert ask == Ask(
         "/fapi/v1/fundingRate",
         {"symbol": "BTCUSDT", "startTime": 1740787200000, "endTime": 1740873599999, "limit": 1000},
@@ -164,7 +168,14 @@ def test_sixty_days_of_an_hourly_contract_come_whole_from_pages_of_500() -> None
         found = [stamp for stamp in stamps if start <= stamp <= end][:500]
         return [{"symbol": "BTCUSDT", "fundingRate": "0.0001", "fundingTime": stamp} for stamp in found]
 
-    found = walk(VENUE, Answers(VENUE, respond), contract("BTCUSDT"), first, first + timedelta(days=60), 1)
+    found = walk(
+        VENUE,
+        Answers(VENUE, {"/fapi/v1/fundingRate": respond}),
+        instrument("BTCUSDT"),
+        first,
+        first + timedelta(days=60),
+        1,
+    )
     assert [ms(time) for time in found.frame["funding_time_native"]] == stamps
     assert found.requests == 4
 
@@ -180,12 +191,10 @@ def test_sixty_days_of_an_hourly_contract_come_whole_from_pages_of_500() -> None
 )
 def test_recorded_refusals(shared_data: Path, case: str, kind: type[VendorError]) -> None:
     """Each recorded refusal is what it means; a ban tells how long."""
-    lines = (shared_data / "recorded" / "errors.jsonl").read_text().splitlines()
-    said = next(row for row in map(json.loads, lines) if (row["vendor"], row["case"]) == ("binance", case))
-    headers = {name.lower(): value for name, value in said["headers"].items()}
+    said = recorded(shared_data, "binance", case)
     with pytest.raises(kind) as refused:
-        VENUE.read(reply(said["body"].encode(), said["status"], headers))
-    wait = headers.get("retry-after")
+        VENUE.read(said)
+    wait = said.headers.get("retry-after")
     assert refused.value.retry_after_s == (float(wait) if wait else None)
 
 
@@ -200,7 +209,7 @@ def test_recorded_refusals(shared_data: Path, case: str, kind: type[VendorError]
         (HTML, 503, Unavailable),
         (HTML, 403, RateLimited),
         (HTML, 200, Malformed),
-        (b"", 200, Malformed),
+        ("", 200, Malformed),
     ],
 )
 def test_other_refusals(body: Any, status: int, kind: type[VendorError]) -> None:
@@ -212,9 +221,9 @@ def test_other_refusals(body: Any, status: int, kind: type[VendorError]) -> None
 def test_an_answer_of_another_shape_is_refused() -> None:
     """An object where a list belongs is named, not read as empty."""
     with pytest.raises(Malformed, match="the body must be a list"):
-        VENUE.events({"rows": []}, contract("BTCUSDT"))
+        VENUE.events({"rows": []}, instrument("BTCUSDT"))
     with pytest.raises(Malformed, match=r"\[1\].fundingTime is missing"):
-        VENUE.events([HISTORY[0], {"symbol": "BTCUSDT", "fundingRate": "0"}], contract("BTCUSDT"))
+        VENUE.events([HISTORY[0], {"symbol": "BTCUSDT", "fundingRate": "0"}], instrument("BTCUSDT"))
     with pytest.raises(Malformed, match="symbols is missing"):
         MARKET.listed({}, [])
 
@@ -224,5 +233,5 @@ def test_real_history_survives_the_wire(shared_data: Path) -> None:
     lines = (shared_data / "funding" / "binance_usdm_ENAUSDT_2025.csv").read_text().split()[1:]
     known = [(int(time), float(rate)) for time, rate in (line.split(",") for line in lines)]
     body = [{"symbol": "ENAUSDT", "fundingRate": f"{rate:.8f}", "fundingTime": time} for time, rate in known]
-    frame = VENUE.events(body, contract("ENAUSDT")).frame
+    frame = VENUE.events(body, instrument("ENAUSDT")).frame
     assert [(ms(time), rate) for time, rate in frame.select("funding_time_native", "rate_native").iter_rows()] == known

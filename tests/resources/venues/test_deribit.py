@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,7 +14,8 @@ from resources.venues import deribit
 from resources.venues.deribit import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask
-IMPORTS
+from tests.resources.venues.answers import Answers, ccxt_with, instrument, of_ms, reply, utc
+from tests.resources.venues.scripted import ms
 
 #: shapes as in the venue's documentation
 BTC_LISTED = {
@@ -58,7 +60,9 @@ ROW = {
     "interest_8h": -0.00009234260068476106,
     "interest_1h": -4.739622041017375e-7,
 }
-BTC = contract("BTC-PERPETUAL", "inverse")
+BTC = instrument("BTC-PERPETUAL", "USD", "inverse")
+INSTRUMENTS, HISTORY = "/api/v2/public/get_instruments", "/api/v2/public/get_funding_rate_history"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def answered(result: Any) -> dict[str, Any]:
@@ -70,7 +74,7 @@ def refusal(code: int, message: str) -> dict[str, Any]:
 
 
 def listed(*rows: dict[str, Any]) -> list[dict[str, Any]]:
-    return VENUE.listing(Answers(VENUE, lambda _: answered(list(rows)))).rows(named=True)
+    return VENUE.listing(Answers(VENUE, {INSTRUMENTS: answered(list(rows))})).rows(named=True)
 
 
 def test_listing_has_perpetuals_only() -> None:
@@ -123,7 +127,7 @@ def test_current_funding_is_for_eight_hours() -> None:
             asked.extend(asks)
             return [TICKER, None]
 
-    frame = VENUE.current(Tickers(VENUE, lambda _: None), [BTC, contract("GONE-PERPETUAL")])
+    frame = VENUE.current(Tickers(VENUE, {}), [BTC, instrument("GONE-PERPETUAL", "USD", "inverse")])
     assert asked[0] == Ask(
         "/api/v2/public/ticker",
         {"instrument_name": "BTC-PERPETUAL"},
@@ -155,10 +159,12 @@ def test_settled_rates_are_of_one_hour() -> None:
     """ccxt agrees on the instant and reads the trailing eight hours, which we must not."""
     frame = VENUE.events([ROW], BTC).frame
     assert frame.rows() == [("BTC-PERPETUAL", utc("2019-10-01T01:00"), -4.739622041017375e-7, 1.0, None)]
-    client = offline("deribit", answered([ROW]), "BTC-PERPETUAL", "BTC/USD:BTC")
-    [(theirs, trailing)] = history_of(client, "BTC/USD:BTC")
-    assert theirs == frame["funding_time_native"][0]
-    assert trailing == ROW["interest_8h"]
+    bodies = {INSTRUMENTS: answered([BTC_LISTED]), HISTORY: answered([ROW])}
+    exchange = ccxt_with("deribit", lambda url: bodies[urlsplit(url).path])
+    exchange.set_markets(exchange.fetch_markets())
+    [theirs] = exchange.fetch_funding_rate_history("BTC/USD:BTC", since=1)
+    assert of_ms(theirs["timestamp"]) == frame["funding_time_native"][0]
+    assert theirs["fundingRate"] == ROW["interest_8h"]
 
 
 def test_history_is_asked_in_milliseconds() -> None:
@@ -175,7 +181,7 @@ def test_history_is_asked_in_milliseconds() -> None:
 
 def test_the_listing_is_asked_in_one_request() -> None:
     """Futures of every currency at once."""
-    answers = Answers(VENUE, lambda _: answered([BTC_LISTED]))
+    answers = Answers(VENUE, {INSTRUMENTS: answered([BTC_LISTED])})
     VENUE.listing(answers)
     params = {"currency": "any", "kind": "future", "expired": "false"}
     assert answers.asked == [Ask("/api/v2/public/get_instruments", params, context="all futures")]
@@ -194,7 +200,7 @@ def test_the_listing_is_asked_in_one_request() -> None:
         (200, refusal(10028, "too_many_requests"), RateLimited),
         (503, refusal(10040, "retry"), Unavailable),
         (500, "oops", Unavailable),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
         (200, {"jsonrpc": "2.0"}, Malformed),
     ],
 )
@@ -220,7 +226,7 @@ def served(every: list[Any]) -> Answers:
         inside = [one for one in every if start < ms(one) <= end][-744:]
         return answered([{**ROW, "timestamp": ms(one), "interest_1h": 1e-6, "interest_8h": 8e-6} for one in inside])
 
-    return Answers(VENUE, respond)
+    return Answers(VENUE, {HISTORY: respond})
 
 
 def test_a_day_is_24_rows_whose_sum_is_its_rate() -> None:

@@ -10,7 +10,7 @@ from resources.venues import drift
 from resources.venues.drift import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask
-IMPORTS
+from tests.resources.venues.answers import Answers, instrument, reply, utc
 
 #: shapes as in the venue's documentation
 CONTRACT = {
@@ -51,7 +51,8 @@ ROW = {
     "oraclePriceTwap": "84642173",
     "markPriceTwap": "84579888",
 }
-SOL = contract("SOL-PERP")
+SOL = instrument("SOL-PERP", "USDC")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def settled(*rows: dict[str, Any]) -> list[float | None]:
@@ -60,7 +61,7 @@ def settled(*rows: dict[str, Any]) -> list[float | None]:
 
 def test_listing_has_perpetuals() -> None:
     """Spot stands in the same list."""
-    found = VENUE.listing(Answers(VENUE, lambda _: CONTRACTS)).rows(named=True)
+    found = VENUE.listing(Answers(VENUE, {"/contracts": CONTRACTS})).rows(named=True)
     assert found[0] == {
         "native_symbol": "SOL-PERP",
         "request_id": "SOL-PERP",
@@ -78,7 +79,7 @@ def test_listing_has_perpetuals() -> None:
 
 def test_the_current_rate_is_in_percent() -> None:
     """0.0025 percent are 2.5e-5; zero stays, missing is null, and a last trade is no mark price."""
-    answers = Answers(VENUE, lambda _: CONTRACTS)
+    answers = Answers(VENUE, {"/contracts": CONTRACTS})
     sol, bonk, new = VENUE.current(answers, [SOL]).rows(named=True)
     assert sol == {
         "native_symbol": "SOL-PERP",
@@ -139,7 +140,7 @@ def test_requests() -> None:
         (429, {"message": "Too Many Requests"}, RateLimited),
         (200, {"success": False, "message": "Invalid market"}, BadRequest),
         (400, {"message": "marketName is required"}, BadRequest),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
     ],
 )
 def test_refusals(status: int, body: Any, kind: type[VendorError]) -> None:
@@ -160,7 +161,7 @@ def test_thirty_days_are_kept() -> None:
     until = utc("2025-03-31")
     kept = [until - n * HOUR + timedelta(seconds=n % 7) for n in range(720, 0, -1)]
     rows = [{**ROW, "ts": str(round(one.timestamp()))} for one in kept]
-    answers = Answers(VENUE, lambda _: {"fundingRates": rows})
+    answers = Answers(VENUE, {"/fundingRates": {"fundingRates": rows}})
     found = walk(VENUE, answers, SOL, until - 40 * DAY, until, 1.0)
     assert found.frame["funding_time_native"].to_list() == kept
     assert (len(answers.asked), found.floor) == (1, kept[0])

@@ -1,8 +1,12 @@
 """dYdX v4: rates of one hour, walked back by `effectiveBeforeOrAt`; the oracle's price is the mark price."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import polars as pl
 import pytest
 
 from resources.http.errors import BadRequest, Malformed, NotEntitled, NotFound, RateLimited, VendorError
@@ -10,7 +14,7 @@ from resources.venues import dydx
 from resources.venues.dydx import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask, Position
-IMPORTS
+from tests.resources.venues.answers import Answers, ccxt_with, instrument, of_ms, reply, same_history, utc
 
 #: shapes as in the venue's documentation
 MARKET = {
@@ -51,12 +55,14 @@ ROWS = [
         "effectiveAt": "2025-07-25T10:00:01.450Z",
     },
 ]
-BTC = contract("BTC-USD")
+BTC = instrument("BTC-USD", "USD")
+LISTING, HISTORY = "/v4/perpetualMarkets", "/v4/historicalFunding/BTC-USD"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def test_listing_has_the_active_markets() -> None:
     """A closed market is left out; a long name is kept whole, so that it stays unique."""
-    found = VENUE.listing(Answers(VENUE, lambda _: MARKETS)).rows(named=True)
+    found = VENUE.listing(Answers(VENUE, {LISTING: MARKETS})).rows(named=True)
     assert found[0] == {
         "native_symbol": "BTC-USD",
         "request_id": "BTC-USD",
@@ -74,7 +80,7 @@ def test_listing_has_the_active_markets() -> None:
 
 def test_current_state_is_of_one_hour_at_the_oracle_price() -> None:
     """0.00001 an hour are 8.76 percent a year: the trap was to take it for eight hours. Basis is unknown."""
-    btc, long = VENUE.current(Answers(VENUE, lambda _: MARKETS), [BTC]).rows(named=True)
+    btc, long = VENUE.current(Answers(VENUE, {LISTING: MARKETS}), [BTC]).rows(named=True)
     assert btc == {
         "native_symbol": "BTC-USD",
         "predicted_rate_native": 0.00001,
@@ -96,9 +102,10 @@ def test_settled_rates_as_ccxt_reads_them() -> None:
         ("BTC-USD", utc("2025-07-25T11:00:00.013"), -0.0000025, 1.0, 116302.62419),
         ("BTC-USD", utc("2025-07-25T10:00:01.450"), 0.0, 1.0, 116200.1),
     ]
-    client = offline("dydx", {"historicalFunding": ROWS}, "BTC-USD", "BTC/USDC:USDC")
-    stated = list(frame.select("funding_time_native", "rate_native").iter_rows())
-    assert stated[::-1] == history_of(client, "BTC/USDC:USDC")
+    bodies = {LISTING: {"markets": {"BTC-USD": MARKET}}, HISTORY: {"historicalFunding": ROWS}}
+    exchange = ccxt_with("dydx", lambda url: bodies[urlsplit(url).path])
+    exchange.set_markets(exchange.fetch_markets())
+    assert same_history(frame, exchange.fetch_funding_rate_history("BTC/USDC:USDC"))
 
 
 def test_a_row_without_a_rate_has_none() -> None:
@@ -114,10 +121,10 @@ def test_a_page_is_asked_by_its_latest_instant() -> None:
         "/v4/historicalFunding/BTC-USD",
         {"limit": 100, "effectiveBeforeOrAt": "2025-07-25T11:00:00.012Z"},
     )
-    assert dydx.page(contract("A/B-USD"), position).path == "/v4/historicalFunding/A%2FB-USD"
-    answers = Answers(VENUE, lambda _: MARKETS)
+    assert dydx.page(instrument("A/B-USD"), position).path == "/v4/historicalFunding/A%2FB-USD"
+    answers = Answers(VENUE, {LISTING: MARKETS})
     VENUE.listing(answers)
-    assert answers.asked == [Ask("/v4/perpetualMarkets", context="all markets")]
+    assert answers.asked == [Ask(LISTING, context="all markets")]
 
 
 TICKER_ERROR = {"errors": [{"msg": "ticker must be a valid ticker (BTC-USD, etc)", "param": "ticker"}]}
@@ -133,7 +140,7 @@ LIMIT_ERROR = {"errors": [{"msg": "limit must be a positive integer", "param": "
         (404, {"errors": [{"msg": "No perpetual market found"}]}, NotFound),
         (403, {"errors": [{"msg": "restricted location", "code": "GEOBLOCKED"}]}, NotEntitled),
         (429, {"errors": [{"msg": "Too many requests"}]}, RateLimited),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
     ],
 )
 def test_refusals(status: int, body: Any, kind: type[VendorError]) -> None:
@@ -150,35 +157,37 @@ def test_a_listing_of_another_shape_is_malformed(body: Any) -> None:
         dydx.listed(body)
 
 
-def test_thirty_days_are_720_rows_on_eight_pages() -> None:
-    """100 rows a page, newest first; ccxt 4.5.90 brings four days of it."""
-    first = utc("2025-03-01")
-    every = [first + n * HOUR + timedelta(milliseconds=7 * n % 1500) for n in range(-500, 720)]
+def served(every: Sequence[tuple[datetime, float]]) -> Answers:
+    """The venue: newest first, from the bound asked for, which is included."""
 
     def respond(ask: Ask) -> Any:
-        latest = at(str(ask.params["effectiveBeforeOrAt"]).removesuffix("Z"))
-        page = [one for one in reversed(every) if one <= latest][: int(ask.params["limit"])]
-        return {"historicalFunding": [{**ROWS[0], "effectiveAt": stamp(one)} for one in page]}
+        latest = datetime.fromisoformat(str(ask.params["effectiveBeforeOrAt"]))
+        page = [row for row in reversed(every) if row[0] <= latest][: int(ask.params["limit"])]
+        return {"historicalFunding": [{**ROWS[0], "effectiveAt": _iso(one), "rate": repr(rate)} for one, rate in page]}
 
-    def stamp(one: Any) -> str:
-        return str(one.isoformat(timespec="milliseconds")).replace("+00:00", "Z")
+    return Answers(VENUE, {HISTORY: respond})
 
-    answers = Answers(VENUE, respond)
+
+def _iso(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+
+
+def test_thirty_real_days_are_720_rows_on_eight_pages(shared_data: Path) -> None:
+    """100 rows a page, newest first, stamped up to 1.5 s late; ccxt 4.5.90 brings four days of it."""
+    real = pl.read_csv(shared_data / "funding" / "dydx_BTC.csv.gz").rows()
+    late = [of_ms(count + n * 7 % 1500) for n, (count, _) in enumerate(real)]
+    every = list(zip(late, [rate for _, rate in real], strict=True))
+    first = utc("2023-03-01")
+    expected = [row for row in every if first <= row[0] < first + 30 * DAY]
+    answers = served(every)
     found = walk(VENUE, answers, BTC, first, first + 30 * DAY, 1.0)
-    assert found.frame["funding_time_native"].to_list() == every[500:]
-    assert (len(answers.asked), found.floor, found.duplicates) == (8, None, 0)
+    assert found.frame.select("funding_time_native", "rate_native").rows() == expected
+    assert (len(expected), len(answers.asked), found.floor, found.duplicates) == (720, 8, None, 0)
 
 
 def test_the_beginning_of_history_is_told() -> None:
     """A market of yesterday has nothing older, and says so by an empty page."""
     first = utc("2025-03-01")
-    every = [first + 6 * DAY + n * HOUR for n in range(24)]
-
-    def respond(ask: Ask) -> Any:
-        latest = at(str(ask.params["effectiveBeforeOrAt"]).removesuffix("Z"))
-        page = [one for one in reversed(every) if one <= latest]
-        return {"historicalFunding": [{**ROWS[0], "effectiveAt": one.isoformat()} for one in page]}
-
-    found = walk(VENUE, Answers(VENUE, respond), BTC, first, first + 7 * DAY, 1.0)
-    assert found.frame.height == 24
-    assert found.floor == first + 6 * DAY
+    answers = served([(first + 6 * DAY + n * HOUR, 0.0) for n in range(24)])
+    found = walk(VENUE, answers, BTC, first, first + 7 * DAY, 1.0)
+    assert (found.frame.height, found.floor) == (24, first + 6 * DAY)

@@ -24,7 +24,8 @@ from resources.venues.exchange import Answered, Exchange, Lane
 from resources.venues.rows import frame
 from resources.venues.venue import CURRENT, LISTED, Ask, Caller, Instrument, Venue, Whole
 from tests.resources.vendor_host import START, Asked, Host, Says, StillTime, live_settings
-from tests.resources.venues.exchange_host import HTML, contract, ms
+from tests.resources.venues.answers import instrument
+from tests.resources.venues.scripted import HTML, ms
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 FIRST = START - timedelta(hours=48)
@@ -79,7 +80,7 @@ def test_a_listing_is_checked_and_timed(connect: Connect) -> None:
 
 def test_a_look_keeps_the_order_of_answers(connect: Connect, host: Host) -> None:
     """Open interest is asked side by side and laid to the contract it belongs to."""
-    look = connect(workers=3).current([contract(name) for name in SYMBOLS])
+    look = connect(workers=3).current([instrument(name) for name in SYMBOLS])
     assert look.frame.schema == CURRENT
     assert dict(look.frame.select("native_symbol", "open_interest_native").iter_rows()) == {
         "BTCUSDT": 1.0,
@@ -98,7 +99,7 @@ def test_a_look_tells_how_long_it_took(connect: Connect, host: Host, still: Stil
         return binance(asked)
 
     host.script = slow
-    look = connect().current([contract("BTCUSDT")])
+    look = connect().current([instrument("BTCUSDT")])
     assert (look.at, look.received_at, look.latency_ms) == (START, START + timedelta(seconds=5), 5000)
 
 
@@ -113,22 +114,22 @@ def test_a_contract_taken_off_meanwhile_costs_only_its_open_interest(connect: Co
         )
 
     host.script = gone
-    frame = connect().current([contract(name) for name in SYMBOLS]).frame
+    frame = connect().current([instrument(name) for name in SYMBOLS]).frame
     assert frame["open_interest_native"].to_list() == [1.0, None, 3.0]
 
 
 def test_history_comes_through_the_pager(connect: Connect) -> None:
     """Every settlement of the range, what it took and when it arrived."""
-    found = connect().history(contract("BTCUSDT"), FIRST, START, 8)
+    found = connect().history(instrument("BTCUSDT"), FIRST, START, 8)
     assert [ms(time) for time in found.frame["funding_time_native"]] == [ms(FIRST) + 28_800_000 * n for n in range(6)]
     assert (found.requests, found.received_at, found.floor) == (1, START, None)
 
 
 def test_an_html_page_is_malformed_and_not_an_empty_history(connect: Connect, host: Host) -> None:
     """ccxt makes an empty list of it; here it fails, and says which contract and window."""
-    host.script = [Says(HTML)]
+    host.script = [Says(HTML.encode())]
     with pytest.raises(Malformed, match="not JSON") as refused:
-        connect().history(contract("BTCUSDT"), FIRST, START, 8)
+        connect().history(instrument("BTCUSDT"), FIRST, START, 8)
     told = str(refused.value)
     assert told.startswith("binance_usdm /fapi/v1/fundingRate [BTCUSDT 2026-11-18 12:00:00Z..2026-11-20 12:00:00Z]:")
 
@@ -137,7 +138,7 @@ def test_rows_of_another_shape_say_where(connect: Connect, host: Host) -> None:
     """A parser's error carries endpoint, contract and window as well."""
     host.script = [Says([{"symbol": "BTCUSDT", "fundingTime": "soon", "fundingRate": "1"}])]
     with pytest.raises(Malformed, match=r"\[0\].fundingTime") as refused:
-        connect().history(contract("BTCUSDT"), FIRST, START, 8)
+        connect().history(instrument("BTCUSDT"), FIRST, START, 8)
     assert refused.value.endpoint == "/fapi/v1/fundingRate"
     assert refused.value.context.startswith("BTCUSDT 2026-11-18")
 
@@ -164,7 +165,7 @@ def test_an_empty_listing_is_not_believed(connect: Connect, host: Host) -> None:
 def test_a_look_without_any_contract_asked_for_is_not_believed(connect: Connect) -> None:
     """Other contracts' rows are no answer."""
     with pytest.raises(EmptyUnexpected, match="none of a contract asked for"):
-        connect().current([contract("DOGEUSDT")])
+        connect().current([instrument("DOGEUSDT")])
 
 
 def scripted(listing: Callable[[Caller], pl.DataFrame]) -> Venue:
@@ -205,18 +206,18 @@ def test_history_and_the_rest_have_budgets_of_their_own(connect: Connect, still:
     """A backfill that spends its five minutes does not hold up a snapshot."""
     exchange = connect(budget={"per_5_minutes": 2})
     for _ in range(2):
-        exchange.history(contract("BTCUSDT"), FIRST, START, 8)
-    exchange.current([contract("BTCUSDT")])
+        exchange.history(instrument("BTCUSDT"), FIRST, START, 8)
+    exchange.current([instrument("BTCUSDT")])
     assert still.slept == []
     # the third waits for the next five minutes, however far off
-    exchange.history(contract("BTCUSDT"), FIRST, START, 8)
+    exchange.history(instrument("BTCUSDT"), FIRST, START, 8)
     assert sum(still.slept) == pytest.approx(300, abs=1)
 
 
 def test_intervals_count_as_history(connect: Connect, still: StillTime) -> None:
     """`fundingInfo` shares Binance's 500 requests in 5 minutes with `fundingRate`."""
-    exchange = connect(budget={"per_5_minutes": 1})
-    exchange.history(contract("BTCUSDT"), FIRST, START, 8)
+    exchange = connect(budget={"per_5_minutes": 1}, workers=1)
+    exchange.history(instrument("BTCUSDT"), FIRST, START, 8)
     exchange.listing()
     assert sum(still.slept) == pytest.approx(300, abs=1)
 
@@ -225,7 +226,7 @@ def test_a_spent_day_is_told_with_its_setting(connect: Connect) -> None:
     """The message names what to raise."""
     exchange = connect(market_budget={"per_day": 1})
     with pytest.raises(BudgetExhausted, match=r"raise funding\.venues\.binance_usdm\.market_budget"):
-        exchange.current([contract("BTCUSDT")])
+        exchange.current([instrument("BTCUSDT")])
 
 
 def test_a_venue_rests_for_five_minutes(connect: Connect, host: Host, still: StillTime) -> None:
@@ -234,13 +235,13 @@ def test_a_venue_rests_for_five_minutes(connect: Connect, host: Host, still: Sti
     host.script = [Says(b"", 503)]
     for _ in range(5):
         with pytest.raises(Unavailable):
-            exchange.history(contract("BTCUSDT"), FIRST, START, 8)
+            exchange.history(instrument("BTCUSDT"), FIRST, START, 8)
     with pytest.raises(CircuitOpen) as held:
-        exchange.current([contract("BTCUSDT")])
+        exchange.current([instrument("BTCUSDT")])
     assert held.value.retry_at == START + timedelta(seconds=300)
     still.pass_(301)
     host.script = binance
-    assert exchange.history(contract("BTCUSDT"), FIRST, START, 8).frame.height == 6
+    assert exchange.history(instrument("BTCUSDT"), FIRST, START, 8).frame.height == 6
 
 
 class Sends:
@@ -286,17 +287,16 @@ def test_the_first_error_ends_what_was_not_sent() -> None:
     sends = Sends(answer)
     exchange = Exchange(many([f"/{n}" for n in range(100)]), sends, workers=1)
     with pytest.raises(NotFound, match="unknown"):
-        exchange.current([contract("X")])
+        exchange.current([instrument("X")])
     exchange.close()
-    assert len(sends.sent) < 50
-    assert sends.sent[-1] == "closed"
+    assert sends.sent == ["/0", "closed"]
 
 
 def test_requests_run_side_by_side_up_to_the_workers() -> None:
     """Four workers, four requests under way: each waits until the others are there."""
     together = threading.Barrier(4, timeout=20)
     exchange = Exchange(many([f"/{n}" for n in range(4)]), Sends(lambda ask: together.wait()), workers=4)
-    assert exchange.current([contract("X")]).requests == 4
+    assert exchange.current([instrument("X")]).requests == 4
     exchange.close()
 
 
@@ -305,5 +305,5 @@ def test_a_stopped_clock_is_stopped_in_every_worker() -> None:
     then = datetime.fromisoformat("2025-03-01T00:00:00+00:00")
     exchange = Exchange(many(["/0", "/1"]), Sends(lambda ask: 0), workers=2)
     with clock.frozen(then):
-        assert exchange.current([contract("X")]).received_at == then
+        assert exchange.current([instrument("X")]).received_at == then
     exchange.close()

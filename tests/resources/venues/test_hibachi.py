@@ -1,7 +1,8 @@
 """Hibachi: contract by contract, slashes in names, and the newest page of history only."""
 
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -10,7 +11,7 @@ from resources.venues import hibachi
 from resources.venues.hibachi import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask
-IMPORTS
+from tests.resources.venues.answers import Answers, ccxt_with, instrument, reply, same_history, utc
 
 #: shapes as in the venue's documentation
 CONTRACT = {
@@ -38,7 +39,10 @@ ROWS = [
     {"contractId": 2, "fundingTimestamp": 1753488000, "fundingRate": "0.000137", "indexPrice": "117623.65010"},
     {"contractId": 2, "fundingTimestamp": 1753459200, "fundingRate": "0", "indexPrice": "117600"},
 ]
-ETH, BTC = contract("ETH/USDT-P"), contract("BTC/USDT-P")
+ETH, BTC = instrument("ETH/USDT-P"), instrument("BTC/USDT-P")
+LISTING, HISTORY = "/market/exchange-info", "/market/data/funding-rates"
+STATE, INTEREST = "/market/data/prices", "/market/data/open-interest"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def test_listing_has_live_contracts() -> None:
@@ -48,7 +52,7 @@ def test_listing_has_live_contracts() -> None:
         {**CONTRACT, "symbol": "OLD/USDT-P", "status": "CLOSED"},
         {**CONTRACT, "symbol": "BTC/USDT-P", "underlyingSymbol": "BTC", "marketCreationTimestamp": None},
     ]
-    eth, btc = VENUE.listing(Answers(VENUE, lambda _: {"futureContracts": contracts})).rows(named=True)
+    eth, btc = VENUE.listing(Answers(VENUE, {LISTING: {"futureContracts": contracts}})).rows(named=True)
     assert eth == {
         "native_symbol": "ETH/USDT-P",
         "request_id": "ETH/USDT-P",
@@ -72,12 +76,9 @@ def test_current_state_is_asked_contract_by_contract() -> None:
         "SOL/USDT-P": {**PRICES, "fundingRateEstimation": {"estimatedFundingRate": "0.0"}},
     }
 
-    def respond(ask: Ask) -> Any:
-        symbol = str(ask.params["symbol"])
-        return prices[symbol] if ask.path.endswith("prices") else {"totalQuantity": "2.3299770166"}
-
-    answers = Answers(VENUE, respond)
-    eth, btc, sol = VENUE.current(answers, [ETH, BTC, contract("SOL/USDT-P")]).rows(named=True)
+    bodies = {STATE: lambda ask: prices[ask.params["symbol"]], INTEREST: {"totalQuantity": "2.3299770166"}}
+    answers = Answers(VENUE, bodies)
+    eth, btc, sol = VENUE.current(answers, [ETH, BTC, instrument("SOL/USDT-P")]).rows(named=True)
     assert eth == {
         "native_symbol": "ETH/USDT-P",
         "predicted_rate_native": 0.000001,
@@ -90,7 +91,7 @@ def test_current_state_is_asked_contract_by_contract() -> None:
     }
     assert (btc["predicted_rate_native"], btc["next_funding_time"]) == (None, None)
     assert (sol["predicted_rate_native"], sol["next_funding_time"]) == (0.0, None)
-    assert {ask.path for ask in answers.asked} == {"/market/data/prices", "/market/data/open-interest"}
+    assert [ask.path for ask in answers.asked] == [STATE] * 3 + [INTEREST] * 3
     assert all(ask.may_be_unknown for ask in answers.asked)
     assert urlencode(answers.asked[0].params) == "symbol=ETH%2FUSDT-P"
 
@@ -102,7 +103,7 @@ def test_a_contract_the_venue_does_not_know_is_left_out() -> None:
         def many(self, asks: Any) -> list[Any]:
             return [PRICES, None, None, {"totalQuantity": "1"}]
 
-    found = VENUE.current(Partly(VENUE, lambda _: None), [ETH, BTC])
+    found = VENUE.current(Partly(VENUE, {}), [ETH, BTC])
     assert found.select("native_symbol", "open_interest_native").rows() == [("ETH/USDT-P", None)]
 
 
@@ -113,9 +114,11 @@ def test_settled_rates_as_ccxt_reads_them() -> None:
         ("BTC/USDT-P", utc("2025-07-26"), 0.000137, None, None),
         ("BTC/USDT-P", utc("2025-07-25T16:00"), 0.0, None, None),
     ]
-    client = offline("hibachi", {"data": ROWS}, "BTC/USDT-P", "BTC/USDT:USDT")
-    stated = list(frame.select("funding_time_native", "rate_native").iter_rows())
-    assert stated[::-1] == history_of(client, "BTC/USDT:USDT")
+    listed = {**CONTRACT, "symbol": "BTC/USDT-P", "underlyingSymbol": "BTC", "orderbookGranularities": ["0.1"]}
+    bodies = {LISTING: {"futureContracts": [listed]}, HISTORY: {"data": ROWS}}
+    exchange = ccxt_with("hibachi", lambda url: bodies[urlsplit(url).path])
+    exchange.set_markets(exchange.fetch_markets())
+    assert same_history(frame, exchange.fetch_funding_rate_history("BTC/USDT:USDT"))
 
 
 def test_a_row_without_a_rate_has_none() -> None:
@@ -126,10 +129,10 @@ def test_a_row_without_a_rate_has_none() -> None:
 
 def test_requests() -> None:
     """History has no parameter but the symbol."""
-    assert hibachi.whole(BTC) == Ask("/market/data/funding-rates", {"symbol": "BTC/USDT-P"}, context="BTC/USDT-P")
-    answers = Answers(VENUE, lambda _: {"futureContracts": []})
+    assert hibachi.whole(BTC) == Ask(HISTORY, {"symbol": "BTC/USDT-P"}, context="BTC/USDT-P")
+    answers = Answers(VENUE, {LISTING: {"futureContracts": []}})
     VENUE.listing(answers)
-    assert answers.asked == [Ask("/market/exchange-info", context="all contracts")]
+    assert answers.asked == [Ask(LISTING, context="all contracts")]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ def test_requests() -> None:
         (404, "", NotFound),
         (429, "", RateLimited),
         (502, "", Unavailable),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
     ],
 )
 def test_refusals(status: int, body: Any, kind: type[VendorError]) -> None:
@@ -158,7 +161,7 @@ def test_the_newest_page_is_all_there_is() -> None:
     until = utc("2025-03-31")
     kept = [until - 8 * n * HOUR for n in range(1, 51)][::-1]
     rows = [{"fundingTimestamp": round(one.timestamp()), "fundingRate": "0.0001"} for one in kept]
-    answers = Answers(VENUE, lambda _: {"data": rows[::-1]})
+    answers = Answers(VENUE, {HISTORY: {"data": rows[::-1]}})
     found = walk(VENUE, answers, BTC, until - 30 * DAY, until, 8.0)
     assert found.frame["funding_time_native"].to_list() == kept
     assert (len(answers.asked), found.floor) == (1, kept[0])

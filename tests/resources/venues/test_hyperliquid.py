@@ -1,6 +1,7 @@
 """Hyperliquid: everything by POST at a weight of 20; hourly rates; a coin it does not know is HTTP 500 `null`."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from resources.venues import hyperliquid
 from resources.venues.hyperliquid import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask
-IMPORTS
+from tests.resources.venues.answers import Answers, ccxt_with, instrument, recorded, reply, same_history, utc
+from tests.resources.venues.scripted import ms
 
 #: shapes as in the venue's documentation
 STATE = {
@@ -36,12 +38,13 @@ ROWS = [
     {"coin": "ETH", "fundingRate": "-0.0000031", "premium": "-0.0005", "time": 1704294000000},
     {"coin": "ETH", "fundingRate": "0.0", "premium": "0.0", "time": 1704297600112},
 ]
-ETH = contract("ETH")
+ETH = instrument("ETH", "USDC")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def test_listing_has_the_coins_in_trade() -> None:
     """Delisted coins and pairs of the spot market (`@1`) are left out; names stay as spelled."""
-    assert VENUE.listing(Answers(VENUE, lambda _: BOTH)).rows(named=True) == [
+    assert VENUE.listing(Answers(VENUE, {"/info": BOTH})).rows(named=True) == [
         {
             "native_symbol": name,
             "request_id": name,
@@ -60,7 +63,7 @@ def test_listing_has_the_coins_in_trade() -> None:
 
 def test_current_state_is_that_of_the_coin_at_the_same_place() -> None:
     """States have no names; a funding of 0 is a rate, a null price is none."""
-    eth, pepe = VENUE.current(Answers(VENUE, lambda _: BOTH), [ETH]).rows(named=True)
+    eth, pepe = VENUE.current(Answers(VENUE, {"/info": BOTH}), [ETH]).rows(named=True)
     assert eth == {
         "native_symbol": "ETH",
         "predicted_rate_native": 0.00004807,
@@ -86,10 +89,11 @@ def test_settled_rates_as_ccxt_reads_them() -> None:
     frame = VENUE.events(ROWS, ETH).frame
     assert frame["rate_native"].to_list() == [0.0000125, -0.0000031, 0.0]
     assert frame["interval_hours"].to_list() == [1.0, 1.0, 1.0]
-    stated = list(frame.select("funding_time_native", "rate_native").iter_rows())
-    assert stated[0][0] == utc("2024-01-03T14:00:00.031")
-    client = offline("hyperliquid", ROWS, "ETH", "ETH/USDC:USDC")
-    assert stated == history_of(client, "ETH/USDC:USDC")
+    assert frame["funding_time_native"][0] == utc("2024-01-03T14:00:00.031")
+    exchange = ccxt_with("hyperliquid", lambda _: BOTH)
+    exchange.set_markets(exchange.fetch_swap_markets())
+    exchange.fetch = lambda *_: ROWS
+    assert same_history(frame, exchange.fetch_funding_rate_history("ETH/USDC:USDC", since=1))
 
 
 def test_a_row_without_a_rate_has_none() -> None:
@@ -100,7 +104,7 @@ def test_a_row_without_a_rate_has_none() -> None:
 
 def test_requests_are_posted_and_weighted() -> None:
     """Both ends of a window are included; a request counts 20."""
-    listing = Answers(VENUE, lambda _: BOTH)
+    listing = Answers(VENUE, {"/info": BOTH})
     VENUE.listing(listing)
     assert listing.asked == [Ask("/info", json={"type": "metaAndAssetCtxs"}, cost=20, context="all coins")]
     first, until = utc("2025-03-01"), utc("2025-03-02")
@@ -117,9 +121,8 @@ def test_requests_are_posted_and_weighted() -> None:
         (500, "null", NotFound),
         (500, "upstream failed", Unavailable),
         (503, "null", Unavailable),
-        (429, "null", RateLimited),
         (422, "Failed to deserialize the JSON body into the target type", BadRequest),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
     ],
 )
 def test_refusals(status: int, body: bytes, kind: type[VendorError]) -> None:
@@ -130,6 +133,12 @@ def test_refusals(status: int, body: bytes, kind: type[VendorError]) -> None:
     assert refused.value.counts is (kind in {Unavailable, RateLimited, Malformed})
 
 
+def test_the_recorded_refusal(shared_data: Path) -> None:
+    """HTTP 429 with the body null."""
+    with pytest.raises(RateLimited):
+        VENUE.read(recorded(shared_data, "hyperliquid", "rate_limited"))
+
+
 def test_without_a_coin_nothing_is_unknown() -> None:
     """The same answer to a question about all coins is an outage."""
 
@@ -138,7 +147,7 @@ def test_without_a_coin_nothing_is_unknown() -> None:
             return self.venue.read(reply("null", 500))
 
     with pytest.raises(Unavailable):
-        VENUE.listing(Broken(VENUE, lambda _: None))
+        VENUE.listing(Broken(VENUE, {}))
 
 
 def test_an_answer_of_null_is_not_an_empty_history() -> None:
@@ -158,7 +167,7 @@ def test_thirty_days_are_720_rows_on_two_pages() -> None:
         inside = [one for one in every if start <= ms(one) <= end][:500]
         return [{"coin": "ETH", "fundingRate": "0.0000125", "premium": "0", "time": ms(one)} for one in inside]
 
-    answers = Answers(VENUE, respond)
+    answers = Answers(VENUE, {"/info": respond})
     found = walk(VENUE, answers, ETH, first, first + 30 * DAY, 1.0)
     assert found.frame["funding_time_native"].to_list() == every[48 : 48 + 720]
     assert (len(answers.asked), found.floor, found.outside, found.duplicates) == (2, None, 0, 0)

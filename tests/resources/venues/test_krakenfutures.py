@@ -1,6 +1,8 @@
 """Kraken Futures: the tickers' rates are absolute, history's relative; all of it comes in one answer."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -9,7 +11,7 @@ from resources.venues import krakenfutures
 from resources.venues.krakenfutures import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask
-IMPORTS
+from tests.resources.venues.answers import Answers, ccxt_with, instrument, reply, same_history, utc
 
 #: shapes as in the venue's documentation
 LINEAR = {
@@ -55,7 +57,10 @@ ROWS = {
         {"timestamp": "2018-08-31T20:00:00.000Z", "fundingRate": 0, "relativeFundingRate": 0.0},
     ]
 }
-XBT = contract("PF_XBTUSD")
+XBT = instrument("PF_XBTUSD", "USD")
+INSTRUMENTS, TICKERS = "/derivatives/api/v3/instruments", "/derivatives/api/v3/tickers"
+HISTORY = "/derivatives/api/v4/historicalfundingrates"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def body(name: str, rows: Any) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def body(name: str, rows: Any) -> dict[str, Any]:
 
 def test_listing_has_perpetuals_only() -> None:
     """Dated contracts share the perpetuals' types; XBT stays as spelled, a stated base comes first."""
-    linear, inverse, pepe = VENUE.listing(Answers(VENUE, lambda _: body("instruments", LISTED))).rows(named=True)
+    linear, inverse, pepe = VENUE.listing(Answers(VENUE, {INSTRUMENTS: body("instruments", LISTED)})).rows(named=True)
     assert linear == {
         "native_symbol": "PF_XBTUSD",
         "request_id": "PF_XBTUSD",
@@ -90,9 +95,16 @@ def test_listing_has_perpetuals_only() -> None:
     assert (pepe["native_symbol"], pepe["native_base"]) == ("PF_PEPEUSD", "PEPE")
 
 
+def ccxt_reading(listed: Any) -> Any:
+    bodies = {INSTRUMENTS: listed, HISTORY: ROWS}
+    exchange = ccxt_with("krakenfutures", lambda url: bodies[urlsplit(url).path])
+    exchange.set_markets(exchange.fetch_markets())
+    return exchange
+
+
 def predicted(ticker: dict[str, Any], kind: str = "linear") -> Any:
-    answers = Answers(VENUE, lambda _: body("tickers", [ticker, {"symbol": "in_xbtusd", "last": 1.0}]))
-    [row] = VENUE.current(answers, [contract(ticker["symbol"], kind)]).rows(named=True)
+    answers = Answers(VENUE, {TICKERS: body("tickers", [ticker, {"symbol": "in_xbtusd", "last": 1.0}])})
+    [row] = VENUE.current(answers, [instrument(ticker["symbol"], "USD", kind)]).rows(named=True)
     return row
 
 
@@ -100,7 +112,8 @@ def test_a_linear_rate_is_usd_for_a_coin() -> None:
     """1.95218676e-7 USD for a coin of 0.0434 USD, as ccxt divides it."""
     row = predicted(TICKER)
     assert row["predicted_rate_native"] == pytest.approx(0.000000195218676 / 0.0434, rel=1e-12)
-    theirs = offline("krakenfutures", {}, "PF_ENJUSD", "ENJ/USD:USD").parse_funding_rate(TICKER)
+    listed = body("instruments", [{**LINEAR, "symbol": "PF_ENJUSD"}])
+    theirs = ccxt_reading(listed).parse_funding_rate(TICKER)
     assert row["predicted_rate_native"] == pytest.approx(theirs["nextFundingRate"], rel=1e-9)
     assert {name: row[name] for name in ("mark_price", "index_price", "open_interest_native")} == {
         "mark_price": 0.0434,
@@ -144,17 +157,17 @@ def test_settled_rates_are_relative() -> None:
         ("PF_XBTUSD", utc("2018-08-31T16:00"), 0.00006077996, None, None),
         ("PF_XBTUSD", utc("2018-08-31T20:00"), 0.0, None, None),
     ]
-    client = offline("krakenfutures", ROWS, "PF_XBTUSD", "BTC/USD:USD")
-    assert list(frame.select("funding_time_native", "rate_native").iter_rows()) == history_of(client, "BTC/USD:USD")
+    exchange = ccxt_reading(body("instruments", LISTED))
+    assert same_history(frame, exchange.fetch_funding_rate_history("BTC/USD:USD"))
 
 
 def test_requests() -> None:
     """History has no parameter but the symbol."""
-    assert krakenfutures.whole(XBT) == Ask("/derivatives/api/v4/historicalfundingrates", {"symbol": "PF_XBTUSD"})
-    answers = Answers(VENUE, lambda ask: body(ask.path.rpartition("/")[2], []))
+    assert krakenfutures.whole(XBT) == Ask(HISTORY, {"symbol": "PF_XBTUSD"})
+    answers = Answers(VENUE, {INSTRUMENTS: body("instruments", []), TICKERS: body("tickers", [])})
     VENUE.listing(answers)
     VENUE.current(answers, [XBT])
-    assert [ask.path for ask in answers.asked] == ["/derivatives/api/v3/instruments", "/derivatives/api/v3/tickers"]
+    assert answers.asked == [Ask(INSTRUMENTS, context="all contracts"), Ask(TICKERS, context="all contracts")]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +183,7 @@ def test_requests() -> None:
         (404, {"result": "error", "error": "notFound"}, NotFound),
         (429, "", RateLimited),
         (503, "", Unavailable),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
     ],
 )
 def test_refusals(status: int, said: Any, kind: type[VendorError]) -> None:
@@ -185,7 +198,7 @@ def test_history_comes_whole_and_is_cut_to_the_range() -> None:
     first = utc("2025-03-01")
     every = [first + n * HOUR for n in range(-2000, 100)]
     rates = [{"timestamp": one.isoformat(), "relativeFundingRate": 1e-6, "fundingRate": 0.1} for one in every]
-    answers = Answers(VENUE, lambda _: {"rates": rates})
+    answers = Answers(VENUE, {HISTORY: {"rates": rates}})
     found = walk(VENUE, answers, XBT, first, first + DAY, 1.0)
     assert found.frame["funding_time_native"].to_list() == every[2000:2024]
     assert (len(answers.asked), found.floor) == (1, None)

@@ -145,10 +145,10 @@ def test_a_page_of_history():
 def test_ccxt_reads_the_same():
     """Contracts and history are those that ccxt reads out of the same bodies."""
     past = settled((1702296000000, 2.26e-4), (1702267200000, -1e-5))
-    bodies = BODIES | {HISTORY: past}
+    bodies = {CONTRACTS: ok(LISTED[:4]), HISTORY: past}
     exchange = ccxt_with("kucoinfutures", lambda url: bodies[urlsplit(url).path])
-    exchange.set_markets([market for market in exchange.fetch_contract_markets() if market["swap"]])
-    for row in kucoin.VENUE.listing(Answers(kucoin.VENUE, BODIES)).head(3).iter_rows(named=True):
+    exchange.set_markets(exchange.fetch_contract_markets())
+    for row in kucoin.VENUE.listing(Answers(kucoin.VENUE, BODIES)).head(4).iter_rows(named=True):
         market = exchange.markets_by_id[row["native_symbol"]][0]
         assert (row["native_base"], row["quote"]) == (market["baseId"], market["quoteId"])
         assert (row["settle"], row["contract_size"]) == (market["settleId"], market["contractSize"])

@@ -1,6 +1,8 @@
 """Lighter: its own rates among those of others, history in percent without a sign."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import polars as pl
 import pytest
@@ -9,8 +11,8 @@ from resources.http.errors import BadRequest, Malformed, NotFound, RateLimited, 
 from resources.venues import lighter
 from resources.venues.lighter import VENUE
 from resources.venues.pager import walk
-from resources.venues.venue import Ask
-IMPORTS
+from resources.venues.venue import Ask, Instrument
+from tests.resources.venues.answers import Answers, ccxt_with, reply, utc
 
 #: shapes as in the venue's documentation
 MARKET = {
@@ -48,7 +50,9 @@ RATES = {
         {"market_id": 230, "exchange": "bybit", "symbol": "AI", "rate": 0.0003},
     ],
 }
-ETH = contract("ETH", request_id="0")
+ETH, BTC = Instrument("ETH", "0", "linear", "USDC", "USDC"), Instrument("BTC", "1", "linear", "USDC", "USDC")
+BOOKS, STATED, HISTORY = "/api/v1/orderBookDetails", "/api/v1/funding-rates", "/api/v1/fundings"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def funding(timestamp: int, rate: str | None, direction: str | None) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def settled(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def test_listing_has_active_perpetuals() -> None:
     """Spot stands in another list; history is asked by number, and 0 is one; thousands stay in the name."""
-    found = VENUE.listing(Answers(VENUE, lambda _: DETAILS)).rows(named=True)
+    found = VENUE.listing(Answers(VENUE, {BOOKS: DETAILS})).rows(named=True)
     assert found[0] == {
         "native_symbol": "ETH",
         "request_id": "0",
@@ -81,7 +85,8 @@ def test_listing_has_active_perpetuals() -> None:
 
 def test_the_current_rate_is_its_own_and_of_eight_hours() -> None:
     """9.6e-5 for 8 hours are 1.2e-5 for one; where only others have a rate there is none."""
-    answers = Answers(VENUE, lambda ask: RATES if ask.path.endswith("funding-rates") else DETAILS)
+    bodies = {BOOKS: DETAILS, STATED: RATES}
+    answers = Answers(VENUE, bodies)
     eth, pepe, ai = VENUE.current(answers, [ETH]).rows(named=True)
     assert eth == {
         "native_symbol": "ETH",
@@ -95,8 +100,11 @@ def test_the_current_rate_is_its_own_and_of_eight_hours() -> None:
     }
     assert (pepe["predicted_rate_native"], pepe["open_interest_native"]) == (0.0, 0.0)
     assert ai["predicted_rate_native"] is None
-    theirs = offline("lighter", RATES, "0", "ETH/USDC:USDC").fetch_funding_rates()["ETH/USDC:USDC"]["fundingRate"]
-    assert eth["predicted_rate_native"] * 8 == pytest.approx(theirs, rel=1e-12)
+    assert answers.asked == [Ask(BOOKS, context="all markets"), Ask(STATED, context="all markets")]
+    exchange = ccxt_with("lighter", lambda url: bodies[urlsplit(url).path])
+    exchange.set_markets(exchange.fetch_markets())
+    theirs = exchange.fetch_funding_rates()["ETH/USDC:USDC"]
+    assert eth["predicted_rate_native"] * 8 == pytest.approx(theirs["fundingRate"], rel=1e-12)
 
 
 def test_a_last_trade_is_no_mark_price() -> None:
@@ -135,9 +143,9 @@ def test_a_direction_of_another_name_is_malformed() -> None:
 
 def test_history_is_asked_in_seconds_by_number() -> None:
     """Both ends are included; rows are counted back from the end, so the count is that of the window."""
-    asked = lighter.window(contract("BTC", request_id="1"), utc("2025-03-01"), utc("2025-03-02"))
+    asked = lighter.window(BTC, utc("2025-03-01"), utc("2025-03-02"))
     assert asked == Ask(
-        "/api/v1/fundings",
+        HISTORY,
         {
             "market_id": "1",
             "resolution": "1h",
@@ -163,7 +171,7 @@ def test_history_is_asked_in_seconds_by_number() -> None:
         (200, {"code": 29500, "message": "internal server error"}, Unavailable),
         (200, {"code": 21506, "message": "too many pending txs"}, BadRequest),
         (502, "bad gateway", Unavailable),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
         (200, [], Malformed),
     ],
 )
@@ -186,7 +194,7 @@ def test_sixty_days_are_1440_rows_on_three_pages(beyond_start: bool) -> None:
         newest = inside[-min(750, int(ask.params["count_back"])) :]
         return {"code": 200, "resolution": "1h", "fundings": [funding(one, "0.0012", "long") for one in newest]}
 
-    answers = Answers(VENUE, respond)
+    answers = Answers(VENUE, {HISTORY: respond})
     found = walk(VENUE, answers, ETH, first, first + 60 * DAY, 1.0)
     assert found.frame["funding_time_native"].to_list() == [first + n * HOUR for n in range(1440)]
     assert (len(answers.asked), found.outside, found.floor) == (3, 0, None)

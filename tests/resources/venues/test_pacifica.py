@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import polars as pl
 import pytest
 
 from resources.http.errors import BadRequest, Malformed, NotFound, RateLimited, Unavailable, VendorError
@@ -10,7 +12,8 @@ from resources.venues import pacifica
 from resources.venues.pacifica import VENUE
 from resources.venues.pager import walk
 from resources.venues.venue import Ask, Position
-IMPORTS
+from tests.resources.venues.answers import Answers, ccxt_with, instrument, reply, same_history, utc
+from tests.resources.venues.scripted import ms
 
 #: shapes as in the venue's documentation
 MARKET = {
@@ -42,7 +45,9 @@ ROW = {
     "next_funding_rate": "0.0000130",
     "created_at": 1753806934249,
 }
-BTC = contract("BTC")
+BTC = instrument("BTC", "USDC")
+LISTING, PRICES, HISTORY = "/api/v1/info", "/api/v1/info/prices", "/api/v1/funding_rate/history"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def envelope(data: Any, **more: Any) -> dict[str, Any]:
@@ -58,7 +63,7 @@ def test_listing_has_perpetuals() -> None:
     old = {name: value for name, value in MARKET.items() if name not in {"instrument_type", "base_asset"}}
     spot = {**MARKET, "symbol": "SOL-USDC", "instrument_type": "spot", "base_asset": "SOL"}
     markets = [MARKET, spot, {**old, "symbol": "kBONK"}]
-    btc, bonk = VENUE.listing(Answers(VENUE, lambda _: envelope(markets))).rows(named=True)
+    btc, bonk = VENUE.listing(Answers(VENUE, {LISTING: envelope(markets)})).rows(named=True)
     assert btc == {
         "native_symbol": "BTC",
         "request_id": "BTC",
@@ -78,8 +83,8 @@ def test_predicted_is_the_next_rate_not_the_last() -> None:
     """`funding` was paid already; a missing next one is null, whatever was paid before it."""
     silent = {**PRICE, "symbol": "NEW", "next_funding": None, "open_interest": ""}
     zero = {**PRICE, "symbol": "ZERO", "next_funding": "0"}
-    answers = Answers(VENUE, lambda _: envelope([PRICE, silent, zero]))
-    xpl, new, nothing = VENUE.current(answers, [contract("XPL")]).rows(named=True)
+    answers = Answers(VENUE, {PRICES: envelope([PRICE, silent, zero])})
+    xpl, new, nothing = VENUE.current(answers, [instrument("XPL", "USDC")]).rows(named=True)
     assert xpl == {
         "native_symbol": "XPL",
         "predicted_rate_native": 0.00011096,
@@ -110,7 +115,7 @@ def test_predicted_is_the_next_rate_not_the_last() -> None:
 def test_a_row_belongs_to_the_end_of_its_hour(created: int, settlement: str) -> None:
     """Unless it was written within a minute after an hour, which is that hour's own row."""
     frame = VENUE.events(envelope([{**ROW, "created_at": created}]), BTC).frame
-    assert frame.rows() == [("BTC", at(settlement), 0.0000125, 1.0, None)]
+    assert frame.rows() == [("BTC", utc(settlement), 0.0000125, 1.0, None)]
 
 
 def test_settled_rates_as_ccxt_reads_them() -> None:
@@ -118,10 +123,12 @@ def test_settled_rates_as_ccxt_reads_them() -> None:
     rows = [{**ROW, "created_at": 1753808400250}, {**ROW, "created_at": 1753804800250, "funding_rate": "0"}]
     frame = VENUE.events(envelope(rows), BTC).frame
     assert frame["rate_native"].to_list() == [0.0000125, 0.0]
-    theirs = history_of(offline("pacifica", envelope(rows), "BTC", "BTC/USDC:USDC"), "BTC/USDC:USDC")
-    assert [rate for _, rate in theirs][::-1] == frame["rate_native"].to_list()
-    late = [instant - hour for (instant, _), hour in zip(theirs[::-1], frame["funding_time_native"], strict=True)]
-    assert late == [timedelta(milliseconds=250)] * 2
+    bodies = {LISTING: envelope([MARKET]), HISTORY: envelope(rows)}
+    exchange = ccxt_with("pacifica", lambda url: bodies[urlsplit(url).path])
+    exchange.set_markets(exchange.fetch_markets())
+    theirs = exchange.fetch_funding_rate_history("BTC/USDC:USDC")
+    late = frame.with_columns(pl.col("funding_time_native") + timedelta(milliseconds=250))
+    assert same_history(late, theirs)
 
 
 def test_a_row_without_a_rate_has_none() -> None:
@@ -134,7 +141,7 @@ def test_a_page_is_asked_by_the_cursor_of_the_last() -> None:
     """The newest has none."""
     before = utc("2025-07-25")
     newest = pacifica.page(BTC, Position(pages=0, rows=0, cursor=None, before=before))
-    assert newest == Ask("/api/v1/funding_rate/history", {"symbol": "BTC", "limit": 4000})
+    assert newest == Ask(HISTORY, {"symbol": "BTC", "limit": 4000})
     older = pacifica.page(BTC, Position(pages=1, rows=4000, cursor="11114Lz77", before=before))
     assert older.params == {"symbol": "BTC", "limit": 4000, "cursor": "11114Lz77"}
 
@@ -158,7 +165,7 @@ def test_a_cursor_counts_where_there_is_more() -> None:
         (429, "", RateLimited),
         (500, refusal(500, "Internal server error"), Unavailable),
         (200, refusal(500, "Internal server error"), Unavailable),
-        (200, HTML, Malformed),
+        (200, "<html></html>", Malformed),
         (200, {"data": []}, Malformed),
     ],
 )
@@ -185,7 +192,7 @@ def served(every: list[datetime]) -> Answers:
         more = len(rest) > limit
         return envelope(page, has_more=more, next_cursor=str(skipped + limit) if more else None)
 
-    return Answers(VENUE, respond)
+    return Answers(VENUE, {HISTORY: respond})
 
 
 def test_two_hundred_days_are_4800_rows_on_two_pages() -> None:

@@ -47,11 +47,20 @@ def test_an_empty_range_asks_nothing() -> None:
     assert not scripted.asked
 
 
-def test_a_full_page_is_halved_until_nothing_can_be_missing() -> None:
-    """A contract that settled each hour while known to settle every 8 hours overfills its windows."""
+def test_a_contract_that_settles_more_often_than_known_loses_nothing() -> None:
+    """Hourly, while known to settle every 8 hours: its windows overfill their pages, and are asked on."""
     scripted = Scripted(hourly(FIRST, 1440), cap=100, page_rows=100)
     found = walked(scripted, FIRST, FIRST + 60 * DAY, shortest_hours=8)
     assert rows(found) == hourly(FIRST, 1440)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("n", [99, 100, 101, 200])
+def test_a_page_that_is_just_full_loses_nothing(n: int, newest_first: bool) -> None:
+    """Whether the older or the newer end was cut off, and also where the last event is seconds from the end."""
+    scripted = Scripted(hourly(FIRST, n), cap=100, page_rows=100, keeps_newest=newest_first)
+    until = FIRST + (n - 1) * HOUR + timedelta(seconds=1)
+    assert rows(walked(scripted, FIRST, until, shortest_hours=8)) == hourly(FIRST, n)
 
 
 def test_an_interval_that_changes_keeps_every_event() -> None:
@@ -62,19 +71,19 @@ def test_an_interval_that_changes_keeps_every_event() -> None:
     assert rows(found) == expected
 
 
-@pytest.mark.parametrize("cap", [1, 7, 100, 399])
-def test_pages_shorter_than_documented_lose_nothing(cap: int) -> None:
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("cap", [9, 100, 399])
+def test_pages_shorter_than_documented_lose_nothing(cap: int, newest_first: bool) -> None:
     """Binance documented 1,000 rows and gave 500: an edge of a window left bare is asked again."""
-    scripted = Scripted(hourly(FIRST, 400), cap=cap)
+    scripted = Scripted(hourly(FIRST, 400), cap=cap, keeps_newest=newest_first)
     assert rows(walked(scripted, FIRST, FIRST + 400 * HOUR)) == hourly(FIRST, 400)
 
 
-def test_one_interval_that_fills_a_page_is_clipped() -> None:
-    """Where halving cannot help, the walk fails instead of guessing."""
-    flood = [(FIRST + timedelta(seconds=n), 0.0) for n in range(3600)]
-    with pytest.raises(Clipped, match="as many as a page has") as refused:
-        walked(Scripted(flood, cap=100, page_rows=100), FIRST, FIRST + DAY)
-    assert "BTCUSDT 2025-03-01 00:00:00Z.." in str(refused.value)
+def test_a_window_that_never_ends_is_clipped() -> None:
+    """Fifty requests for one window is no paging any more: the walk fails, and says how far it came."""
+    with pytest.raises(Clipped, match="50 requests and 2025-03-03 01:00:00Z is not passed") as refused:
+        walked(Scripted(hourly(FIRST, 400), cap=1), FIRST, FIRST + 400 * HOUR)
+    assert "scripted /history [BTCUSDT 2025-03-03" in str(refused.value)
 
 
 def test_the_wrong_window_is_refused() -> None:
@@ -94,6 +103,14 @@ def test_a_venue_that_ignores_the_range_is_refused() -> None:
         walked(scripted, FIRST, FIRST + 43 * DAY)
     with pytest.raises(Malformed, match="the wrong window"):
         walked(Scripted([], instead=dict.fromkeys(range(1, 50), newest)), FIRST + 29 * DAY, FIRST + 43 * DAY)
+
+
+def test_a_venue_that_answers_with_more_is_no_loss() -> None:
+    """Always its newest 500 rows: where they cover the window it is whole, and what else came is counted."""
+    scripted = Scripted([], instead=dict.fromkeys(range(1, 9), hourly(FIRST - 20 * DAY, 500)))
+    found = walked(scripted, FIRST - DAY, FIRST)
+    assert rows(found) == hourly(FIRST - 20 * DAY, 500)[456:480]
+    assert found.outside >= 475
 
 
 def test_rows_beside_the_window_are_counted_and_left_out() -> None:

@@ -81,6 +81,36 @@ def test_spelled_instants_keep_their_microseconds(at: datetime, hours: int):
     assert one(known.isoformat()).instants("key", "iso").to_list() == [known]
 
 
+JSON = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text("0123456789.-+eE_ nanif", max_size=12),
+    st.sampled_from(["1705320000123", 1705320000123, "1705320000", 1705320000, "0E-18", "1e400"]),
+)
+
+
+@given(st.lists(JSON, max_size=6), st.sampled_from(["numbers", "ms", "s"]))
+@settings(deadline=None, max_examples=300)
+def test_a_column_is_read_like_its_values_one_by_one(values: list[Any], how: Any):
+    """Many values together are what each of them is alone; a column with an offence is refused for the first one."""
+
+    def read(column: list[Any]) -> list[Any]:
+        rows = Rows.of("venue", [{"key": value} for value in column])
+        return (rows.numbers("key") if how == "numbers" else rows.instants("key", how)).to_list()
+
+    alone = []
+    for index, value in enumerate(values):
+        try:
+            alone += read([value])
+        except Malformed:
+            with pytest.raises(Malformed, match=rf"\[{index}\]\.key must be"):
+                read(values)
+            return
+    assert read(values) == alone
+
+
 @pytest.mark.parametrize("value", [0, "0", "", None])
 def test_no_instant(value: Any):
     """Zero is how venues say never; where an instant is required it is refused like nothing at all."""

@@ -9,11 +9,12 @@ import polars as pl
 from market_assets.core.contracts import Table
 from market_assets.funding import schemas
 from market_assets.funding.settings import FundingSettings
-from market_assets.funding.transforms import spreads
+from market_assets.funding.transforms import opportunities, spreads
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: a Wednesday
 D0 = datetime(2025, 10, 1, tzinfo=UTC)
+NOON = D0 + 12 * HOUR
 APR = 8760 * 100
 
 Row = Mapping[str, Any]
@@ -155,5 +156,31 @@ def paired(rows: Iterable[Row], listed: Iterable[Row], looks: pl.DataFrame = NO_
 def one(rows: Iterable[Row], listed: Iterable[Row], looks: pl.DataFrame = NO_LOOK) -> Row:
     """The only row of these spreads."""
     found = paired(rows, listed, looks)
+    assert found.height == 1
+    return found.row(0, named=True)
+
+
+def ranked(
+    looks: Iterable[Row],
+    listed: Iterable[Row],
+    *,
+    statistics: Iterable[Row] = (),
+    pairs: Iterable[Row] = (),
+    funding: FundingSettings = FUNDING,
+) -> pl.DataFrame:
+    """Opportunities, after the table's own gate."""
+    found = opportunities.opportunities(
+        snapshot(*looks),
+        table(schemas.FundingStatistics, statistics),
+        table(schemas.FundingSpreadStatistics, pairs),
+        contracts(*listed),
+        funding,
+    )
+    return schemas.FundingOpportunities.contract().validate(found)
+
+
+def pair(first: Row, second: Row, **stated: Any) -> Row:
+    """The only opportunity of two looks at two exchanges."""
+    found = ranked([first, second], [contract(first["exchange"]), contract(second["exchange"])], **stated)
     assert found.height == 1
     return found.row(0, named=True)

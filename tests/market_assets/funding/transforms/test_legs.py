@@ -111,7 +111,7 @@ def test_a_contract_is_a_leg_only_while_it_was_listed():
     assert leg_of([{**USDT, "valid_from": D0 + DAY}, USDC], NO_LOOK, only_usdc) == "BTC-USDC-PERP"
 
 
-def test_days_before_the_first_listing_use_its_terms_where_it_said_no_date():
+def test_days_before_the_first_terms_use_them_where_there_is_a_rate():
     """A backfill knows a contract only from a later look: where it has rates, it counts; without any, it does not."""
     seen_later = {**USDT, "valid_from": D0 + 5 * DAY, "first_seen": D0 + 5 * DAY}
     assert leg_of([seen_later, USDC]) == "BTC-USDT-PERP"

@@ -1,6 +1,7 @@
 """Contracts from looks at the listing (spec section 3)."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -150,7 +151,7 @@ def test_of_two_contracts_under_one_name_the_first_keeps_it():
 
 def test_names_that_collide_again_are_numbered():
     """Native symbols that differ in case only."""
-    table = contracts(*(seen(native_symbol=name) for name in ("a", "b", "B")))
+    table = contracts(*(seen(native_symbol=name) for name in ("0", "b", "B")))
     assert sorted(table["symbol"]) == ["B-USDT-PERP", "B.2-USDT-PERP", "BTC-USDT-PERP"]
 
 
@@ -173,7 +174,7 @@ NAMES = ("BTC", "ETH", "1MDOG", "BTC2")
 @st.composite
 def listings(draw):
     """Looks at irregular times; at each, some contracts with some facts."""
-    times = sorted(draw(st.sets(st.integers(0, 120), min_size=2, max_size=12)))
+    times = sorted(draw(st.sets(st.integers(0, 120), min_size=2, max_size=8)))
     looks = []
     for time in times:
         present = draw(st.sets(st.sampled_from(NAMES), min_size=1))
@@ -193,7 +194,7 @@ def until(looks: list[dict], time: datetime) -> list[dict]:
 
 
 @given(listings(), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 def test_contracts_do_not_depend_on_order_or_merging(made, random):
     """Looks in any order, or merged at any time and continued, fold to the same contracts."""
     times, looks = made
@@ -212,14 +213,14 @@ def test_contracts_do_not_depend_on_order_or_merging(made, random):
 
 
 @given(listings())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_symbol_has_one_contract_at_a_time(made):
     """No two rows of a symbol overlap, and at each look every contract has its own symbol."""
     _, looks = made
     table = listing.contracts(frame(looks), FUNDING)
     for _, of_symbol in table.group_by("exchange", "symbol"):
         spans = of_symbol.sort("valid_from", "valid_to").select("valid_from", "valid_to").rows()
-        for (_, ends), (begins, _) in zip(spans, spans[1:], strict=False):
+        for (_, ends), (begins, _) in pairwise(spans):
             assert ends is not None
             assert ends <= begins
     for look in looks:
@@ -233,15 +234,13 @@ def test_a_symbol_has_one_contract_at_a_time(made):
 
 
 @given(listings())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_later_looks_close_rows_and_change_no_terms(made):
-    """What was known by a look stays: the same rows from the same instants, unless a name was taken meanwhile."""
+    """What was known by a look stays, where no two contracts share a name: the same rows from the same instants."""
     times, looks = made
     alone = [row for row in looks if row["native_symbol"] != "BTC2_USDT"]
-    if not alone:
-        return
     whole = listing.contracts(frame(alone), FUNDING)
-    by_then = listing.contracts(frame(until(alone, at(times[len(times) // 2])) or alone), FUNDING)
+    by_then = listing.contracts(frame(until(alone, at(times[len(times) // 2]))), FUNDING)
     key = ["native_symbol", "valid_from", "symbol", "interval_hours", "multiplier"]
     assert by_then.select(key).join(whole.select(key), on=key, how="anti", nulls_equal=True).is_empty()
 
@@ -256,7 +255,7 @@ def test_merged_rows_tell_each_contract_once_while_nothing_changes():
 
 
 def test_merged_rows_end_where_a_look_was_without_the_contract():
-    """And stay apart when newer looks are merged in, though the look without it left no other trace."""
+    """And stay apart when newer looks are merged in: a contract that the look had begins a row with it."""
     looks = [*looked(hours=range(5)), *looked("ETH", hours=[0, 1, 3, 4])]
     once = listing.merged(frame(looks))
     assert once.filter(native_symbol="ETH_USDT").select("first_at", "last_at").rows() == [
@@ -266,7 +265,8 @@ def test_merged_rows_end_where_a_look_was_without_the_contract():
     newer = frame([*looked(hours=[5]), *looked("ETH", hours=[5])])
     again = listing.merged(pl.concat([once, newer]))
     assert again.select("native_symbol", "first_at", "last_at").rows() == [
-        ("BTC_USDT", at(0), at(5)),
+        ("BTC_USDT", at(0), at(1)),
+        ("BTC_USDT", at(2), at(5)),
         ("ETH_USDT", at(0), at(1)),
         ("ETH_USDT", at(3), at(5)),
     ]
