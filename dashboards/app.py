@@ -12,12 +12,28 @@ from fastapi.middleware.cors import CORSMiddleware
 from dashboards.gauges import gauges
 from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
 from dashboards.pages import shell
-from dashboards.rest import admin, btc, docs, equities, errors, health, metrics, removed
+from dashboards.rest import (
+    admin,
+    btc,
+    docs,
+    equities,
+    errors,
+    funding,
+    funding_arbitrage,
+    funding_backfill,
+    funding_collection,
+    funding_history,
+    funding_statistics,
+    health,
+    metrics,
+    removed,
+)
 from dashboards.services import Services
 from dashboards.telemetry import TimingMiddleware
 from market_assets.settings import Settings
 
 TITLE = "market-assets"
+_FUNDING = (funding, funding_statistics, funding_arbitrage, funding_history, funding_backfill, funding_collection)
 _DESCRIPTION = (
     "Stored market data, read-only. Every GET over stored assets takes `as_of` and answers with the versions "
     "published then; the btc routes with the rows that were available then. Failures are `{detail, code}`, on the "
@@ -33,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     server.state.services = app_services
     errors.register(server)
-    for part in (equities, btc, admin, health, metrics, removed, docs):
+    for part in (equities, btc, *_FUNDING, admin, health, metrics, removed, docs):
         server.include_router(part.router)
     server.include_router(removed.fallback)
     app_services.telemetry.add_gauges(lambda: gauges(app_services))

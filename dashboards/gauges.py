@@ -27,9 +27,9 @@ def gauges(app: Services) -> Iterable[tuple[str, str, tuple[str, ...], list[Gaug
     )
     yield (
         "data_freshness_seconds",
-        "Time since the first missing session was due; 0 while none is",
+        "Sessions: time since the first missing one was due, 0 while none is; snapshots: time since the newest look",
         ("asset", "symbol"),
-        _freshness(app),
+        [*_freshness(app), *_looks(app)],
     )
     sources = app.sources.facts()
     yield (
@@ -62,6 +62,17 @@ def _freshness(app: Services) -> list[GaugeSample]:
         (("equities_daily_bars", symbol), seconds)
         for symbol, seconds in overdue_seconds(status, clock.now(), app.settings.equities.vendor_delay_min).items()
     ]
+
+
+def _looks(app: Services) -> list[GaugeSample]:
+    """Seconds since the newest look at each exchange in use; left out where there was none."""
+    newest = {
+        manifest.partition.rpartition("|")[2]: manifest.max_time
+        for manifest in app.data.manifests("funding_snapshot")
+        if manifest.max_time is not None
+    }
+    now, enabled = clock.now(), app.settings.funding.enabled
+    return [(("funding_snapshot", name), (now - newest[name]).total_seconds()) for name in enabled if name in newest]
 
 
 def _scheduler(app: Services) -> float | None:

@@ -22,10 +22,14 @@ from dashboards.sources import SourceFacts
 from market_assets.btc.readers import get_table_states
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError
+from market_assets.funding.readers import exchange_states
 from market_assets.settings import Settings
 
 Status = Literal["healthy", "degraded", "unhealthy", "unknown", "idle", "not_configured"]
 
+#: oldest look at an exchange (min) that counts as healthy: from here on the check of it is an error (spec: freshness)
+_LOOK_MIN = 30.0
+_TOLD = 5
 _RANK = {"healthy": 0, "idle": 0, "not_configured": 0, "unknown": 1, "degraded": 1, "unhealthy": 2}
 
 
@@ -111,9 +115,10 @@ _NO_PIPELINE: dict[str, Any] = {
 
 
 def _pipeline(services: Services) -> dict[str, Any]:
-    """The symbols of equities, and the worse of both domains; one without data counts only where both are."""
-    equities, (status, detail) = _equities(services), _bitcoin(services)
-    stored = [one for one in (equities, {"status": status, "detail": detail}) if one["status"] != "idle"]
+    """The symbols of equities, and the worst of the domains; one without data counts only where all are."""
+    equities = _equities(services)
+    others = [{"status": status, "detail": detail} for status, detail in (_bitcoin(services), _funding(services))]
+    stored = [one for one in (equities, *others) if one["status"] != "idle"]
     details = [one["detail"] for one in stored if one["detail"]]
     return {
         **equities,
@@ -130,6 +135,21 @@ def _bitcoin(services: Services) -> tuple[Status, str | None]:
         return "idle", None
     behind = [f"{name} is {state['status']}" for name, state in states.items() if state["status"] in {"late", "stale"}]
     return ("degraded", ", ".join(behind)) if behind else ("healthy", None)
+
+
+def _funding(services: Services) -> tuple[Status, str | None]:
+    """Whether every exchange in use was looked at within half an hour, and which were not."""
+    if not any(services.data.manifests(name) for name in ("funding_contracts", "funding_rates", "funding_snapshot")):
+        return "idle", None
+    states = exchange_states(store=services.data.store)
+    late = states.filter(pl.col("age_min").is_null() | (pl.col("age_min") > _LOOK_MIN))
+    told = [
+        f"{name} was never looked at" if age is None else f"{name} was last looked at {age:,.0f} min ago"
+        for name, age in late.select("exchange", "age_min").iter_rows()
+    ]
+    if len(told) > _TOLD:
+        told = [*told[:_TOLD], f"{len(told) - _TOLD} more exchanges are late"]
+    return ("degraded", ", ".join(told)) if told else ("healthy", None)
 
 
 def _equities(services: Services) -> dict[str, Any]:

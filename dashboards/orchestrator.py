@@ -1,4 +1,4 @@
-"""What Dagster knows: daemons, runs, ticks, backfills, failed checks. The only file here that imports Dagster.
+"""What Dagster knows: daemons, runs, ticks, backfills, failed checks. Beside `backfills` nothing here imports Dagster.
 
 The instance is opened on first use, and only where its home holds a `dagster.yaml`. Without one
 there is nothing to report: callers show "unknown", never an invented value.
@@ -8,7 +8,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from market_assets.core.errors import MarketAssetsError
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance, PartitionsDefinition
+
+    from dashboards.backfills import Unfinished
 
 #: a daemon whose last heartbeat is older than this is not running (spec: alerts)
 HEARTBEAT_TOLERANCE_S = 120.0
@@ -121,11 +123,7 @@ class Orchestrator:
 
     def _ask(self, name: str, question: Callable[["DagsterInstance"], _Answer]) -> _Answer:
         """Answer from memory while it is younger than a few seconds: pages refresh, storage is shared."""
-        if not self.configured:
-            raise OrchestratorUnavailable(
-                f"Dagster's state needs a dagster.yaml in DAGSTER_HOME, there is none in {self._home}. "
-                "Start the app with the same MARKET_ASSETS_HOME and DAGSTER_HOME as Dagster."
-            )
+        self._require()
         with self._lock:
             asked_at, answer = self._remembered.get(name, (float("-inf"), None))
             if time.monotonic() - asked_at > _MEMORY_S:
@@ -133,6 +131,13 @@ class Orchestrator:
                     answer = question(self._instance)
                 self._remembered[name] = (time.monotonic(), answer)
             return answer  # type: ignore[no-any-return]
+
+    def _require(self) -> None:
+        if not self.configured:
+            raise OrchestratorUnavailable(
+                f"Dagster's state needs a dagster.yaml in DAGSTER_HOME, there is none in {self._home}. "
+                "Start the app with the same MARKET_ASSETS_HOME and DAGSTER_HOME as Dagster."
+            )
 
     def daemons(self) -> list[Daemon]:
         """Every daemon the instance knows, by name."""
@@ -161,6 +166,23 @@ class Orchestrator:
     def backfills(self) -> list[Backfill]:
         """The newest 20 backfills, newest first."""
         return self._ask("backfills", _backfills)
+
+    def launch(self, asset: str, cut: Callable[[], "PartitionsDefinition"], keys: Sequence[str], title: str) -> str:
+        """Hand Dagster a backfill of these partitions of an asset, which is cut so; returns its id."""
+        self._require()
+        from dashboards import backfills
+
+        with self._lock, _translated():
+            self._remembered.pop("backfills", None)
+            return backfills.launch(self._instance, asset, cut(), keys, title)
+
+    def unfinished(self, asset: str, backfill_id: str | None = None) -> "Unfinished | None":
+        """What a backfill has left undone, of the newest where no id is given; see `backfills`. Raises UnknownName."""
+        self._require()
+        from dashboards import backfills
+
+        with self._lock, _translated():
+            return backfills.unfinished(self._instance, asset, backfill_id)
 
 
 @contextmanager

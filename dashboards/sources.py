@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from market_assets.core import clock
+from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.http.breaker import Breaker
 from resources.http.budget import Budget
@@ -20,6 +21,8 @@ class WindowLeft:
     left: int
     limit: int
     resets_at: datetime
+    #: of a vendor with several budgets the one it belongs to; its windows are named so too
+    lane: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class SourceFacts:
 
     @property
     def budget_left(self) -> int | None:
-        """Requests that may still be made in the longest window; None without a limit."""
-        return self.budget[-1].left if self.budget else None
+        """Requests that may still be made in the longest window, of the first budget of several; None without limit."""
+        first = [window.left for window in self.budget if window.lane == self.budget[0].lane]
+        return first[-1] if first else None
 
 
 class Sources:
@@ -63,13 +67,8 @@ class Sources:
         return [self._source(name) for name in self._settings.vendor_names]
 
     def _source(self, vendor: str) -> SourceFacts:
-        fetch = self._settings.fetch
-        secret = getattr(self._settings, f"{vendor}_api_key", None)
-        key = fingerprint(vendor, secret.get_secret_value() if secret else None)
         breaker = Breaker(vendor, self._state, now=self._now).status()
         calls = self._state.call_stats(vendor)
-        rates = self._settings.vendor(vendor).budget
-        budget = Budget.of(vendor, key, rates, self._state, wait_s=fetch.budget_wait_s, now=self._now)
         return SourceFacts(
             name=vendor,
             state=breaker.state,
@@ -78,7 +77,30 @@ class Sources:
             success_rate=calls.success_rate,
             latency_p95_ms=calls.latency_p95_ms,
             last_success_at=calls.last_success_at,
-            budget=tuple(
-                WindowLeft(use.name, max(use.limit - use.used, 0), use.limit, use.resets_at) for use in budget.use()
-            ),
+            budget=tuple(window for lane, rates in self._lanes(vendor) for window in self._left(vendor, lane, rates)),
         )
+
+    def _lanes(self, vendor: str) -> list[tuple[str, RateBudget]]:
+        """The budgets of a vendor by name: an exchange has two, the others one without a name."""
+        if vendor not in self._settings.funding.exchanges:
+            return [("", self._settings.vendor(vendor).budget)]
+        from resources.venues.exchange import lanes_of
+
+        return [(lane, rates) for lane, _, rates in lanes_of(self._settings, vendor)]
+
+    def _left(self, vendor: str, lane: str, rates: RateBudget) -> list[WindowLeft]:
+        """What is left in each window of a budget."""
+        secret = getattr(self._settings, f"{vendor}_api_key", None)
+        key = fingerprint(vendor, secret.get_secret_value() if secret else None, lane)
+        wait_s = self._settings.fetch.budget_wait_s
+        budget = Budget.of(vendor, key, rates, self._state, wait_s=wait_s, now=self._now)
+        return [
+            WindowLeft(
+                f"{use.name} ({lane})" if lane else use.name,
+                max(use.limit - use.used, 0),
+                use.limit,
+                use.resets_at,
+                lane,
+            )
+            for use in budget.use()
+        ]

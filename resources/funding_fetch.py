@@ -148,8 +148,10 @@ class FundingFetch:
         )
         brought = history.ask(first - MARGIN, min(until + MARGIN, self.as_of), only_due=self.only_due)
         known = rates.natives(stored).with_columns(pl.col("source").cast(pl.String))
-        found = rates.rates(pl.concat([known, brought.events]), contracts, first=first, until=until)
-        conflicts = archive_conflicts(brought.events)
+        every = pl.concat([known, brought.events])
+        found = rates.rates(every, contracts, first=first, until=until)
+        within = pl.col("funding_time_native").is_between(first, until, closed="left")
+        conflicts = archive_conflicts(every.filter(within))
         by_key = RATES.split(found)
         frames = {key: by_key.get(key, RATES.empty()) for key in unit.partitions}
         rejected = self._rejected(brought.without_rate, contracts, first, until)

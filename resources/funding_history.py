@@ -115,7 +115,9 @@ class FundingHistory:
         answers = list(self._answers(due, first, until, brought))
         if brought.failures and not answers:
             raise next(iter(brought.failures.values()))
-        self.log.succeeded(CONTRACT_LOG, [self._logged(answer.instrument) for answer in answers], self.run_group)
+        if brought.failures:
+            # for the retry; where none failed, the partitions are remembered as a whole once they are stored
+            self.log.succeeded(CONTRACT_LOG, [self._logged(answer.instrument) for answer in answers], self.run_group)
         self._add(brought, answers)
         if due and len(due) == len(listed) and brought.events.is_empty() and until - first > timedelta(days=2):
             self._refuse_emptiness(listed, first, until)
@@ -158,12 +160,12 @@ class FundingHistory:
         return archived, self.vendors.exchange(self.exchange).history(one, begin, until, shortest)
 
     def _archived(self, one: Instrument, first: datetime, until: datetime) -> tuple[list[pl.DataFrame], datetime]:
-        """Whole months from the archive, and from when on the exchange itself is asked."""
+        """Past months from the archive, and from when on the exchange itself is asked."""
         archive = self.vendors.archive(self.exchange) if self.settings.funding.archive else None
         frames: list[pl.DataFrame] = []
         if archive is None:
             return frames, first
-        for month in _whole_months(first, until):
+        for month in _past_months(first, until):
             rows = archive.month(one.native_symbol, month.year, month.month)
             if rows is None:
                 break
@@ -253,9 +255,11 @@ def _cancel(asking: "Iterable[Future[Any]]") -> None:
         future.cancel()
 
 
-def _whole_months(first: datetime, until: datetime) -> Iterator[datetime]:
-    """The starts of the months that lie wholly between two instants."""
-    month = first if first == _month(first) else _next_month(first)
+def _past_months(first: datetime, until: datetime) -> Iterator[datetime]:
+    """The starts of the months over by `until`, from that of `first` on; none unless one lies wholly between both."""
+    month = _month(first)
+    if _next_month(month if month == first else _next_month(month)) > until:
+        return
     while _next_month(month) <= until:
         yield month
         month = _next_month(month)

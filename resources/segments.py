@@ -1,6 +1,7 @@
 """Looks at a vendor's current state: appended, never changed, and all that can ever be known of that moment.
 
-One Parquet file a look under `<home>/segments/<origin>/<table>/<exchange>/<day>/`, merged when a day has many.
+One Parquet file a look under `<home>/segments/<origin>/<table>/<exchange>/<day>/`, merged when a day has many and
+when the next one begins.
 What the sandbox said and what real vendors said lie in different places.
 """
 
@@ -17,7 +18,8 @@ from market_assets.core.errors import MarketAssetsError
 from market_assets.settings import Settings
 
 _MERGE_AT = 24
-_ATTEMPTS = 5
+#: while a merge removes what it has merged, several listings in a row name files that are gone
+_ATTEMPTS = 50
 _UNFINISHED = ".part"
 
 
@@ -47,9 +49,12 @@ class Segments:
     def append(self, exchange: str, at: datetime, look: pl.DataFrame) -> None:
         """Store one look, whole or not at all."""
         folder = self.root / exchange / f"{at:%Y-%m-%d}"
-        _write(folder / f"{at:%H%M%S%f}.parquet", look.select(list(self.schema)).cast(dict(self.schema)))
-        if len(_files(folder)) > _MERGE_AT:
+        _write(folder / f"{at:%H%M%S%f}.parquet", look.select(list(self.schema)).cast(self.schema))
+        n_looks = len(_files(folder))
+        if n_looks > _MERGE_AT:
             self._rewrite(folder, self.merge)
+        if n_looks == 1:
+            self._merge_day_before(exchange, at.date())
 
     def read(self, exchange: str, days: Sequence[date] | None = None) -> pl.DataFrame:
         """The looks of an exchange, of those days (None: all), sorted by the key; typed and empty without any."""
@@ -80,6 +85,13 @@ class Segments:
     def rewrite(self, exchange: str, day: date, kept: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         """Replace a day's looks by what `kept` makes of them."""
         self._rewrite(self.root / exchange / day.isoformat(), kept)
+
+    def _merge_day_before(self, exchange: str, day: date) -> None:
+        """Of a day that is over one file is enough: all of them are read every hour."""
+        for before in [one for one in self.days(exchange) if one < day][-1:]:
+            folder = self.root / exchange / before.isoformat()
+            if len(_files(folder)) > 1:
+                self._rewrite(folder, self.merge)
 
     def _rewrite(self, folder: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         files = _files(folder)

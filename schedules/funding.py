@@ -5,6 +5,7 @@ Hourly runs ask only for contracts whose next settlement has passed; the nightly
 of the trailing days again.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -34,7 +35,9 @@ def funding_schedules(settings: Settings, *, default_status: dg.DefaultScheduleS
     """The schedules of the domain. All times are UTC."""
     asks = FundingAsks(settings)
 
-    def schedule(name: str, cron: str, asset: str, description: str):  # type: ignore[no-untyped-def]
+    def schedule(
+        name: str, cron: str, asset: str, description: str
+    ) -> Callable[[Callable[[dg.ScheduleEvaluationContext], Asked]], dg.ScheduleDefinition]:
         return dg.schedule(
             name=name,
             cron_schedule=cron,

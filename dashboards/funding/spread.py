@@ -47,7 +47,7 @@ def oriented(history: pl.DataFrame, short_exchange: str) -> pl.DataFrame:
 
 def hourly(spreads: pl.DataFrame, most: int) -> pl.DataFrame:
     """Points of a line of shape `hv`: an hour lasts to its end, and where one is missing the line breaks."""
-    gap = (pl.col("hour").diff() > _HOUR).fill_null(value=False)
+    gap = (pl.col("hour").diff() > _HOUR).fill_null(value=True)
     marked = spreads.with_columns(ends=gap.shift(-1, fill_value=True), starts=gap)
     fixed = marked.filter(pl.col("ends") | pl.col("starts"))
     kept = marked

@@ -87,15 +87,20 @@ class PairFilters:
 
     def conditions(self, app: Services) -> list[pl.Expr]:
         """What a row must fulfil. Raises UnknownName for an asset or exchange that is none."""
+        gross, net, both = (pl.col(name) for name in ("gross_apr_pct", "net_apr_pct", "combined_oi_usd"))
         larger = pl.max_horizontal(*(f"{leg}_open_interest_usd" for leg in _LEGS))
-        values = {
-            "min_apr": lambda least: pl.col("gross_apr_pct") >= least,
-            "max_apr": lambda most: pl.col("gross_apr_pct") <= most,
-            "min_oi_either": lambda least: larger >= least,
-            "min_oi_combined": lambda least: pl.col("combined_oi_usd") >= least,
-            "min_net_apr": lambda least: pl.col("net_apr_pct") >= least,
+        value_of = {
+            "max_apr": gross,
+            "min_apr": gross,
+            "min_net_apr": net,
+            "min_oi_either": larger,
+            "min_oi_combined": both,
         }
-        found = [values[name](bound) for name, bound in self.bounds.items() if bound is not None]
+        found = [
+            value_of[name] <= bound if name == "max_apr" else value_of[name] >= bound
+            for name, bound in self.bounds.items()
+            if bound is not None
+        ]
         if assets := known_assets(app, self.assets):
             found.append(pl.col("base_asset").is_in(assets))
         if exchanges := known_exchanges(app, self.exchanges):

@@ -15,6 +15,17 @@ def shutdown() -> None:
     raise ApiError(410, "gone", "processes are stopped by their supervisor (Ctrl-C, systemctl, docker), not over HTTP")
 
 
+@router.put("/api/settings")
+def change_settings() -> None:
+    """Removed: settings are read from the config file and the environment."""
+    raise ApiError(
+        410,
+        "gone",
+        "settings are not changed over HTTP: edit the config file (market-assets config show) and restart; "
+        "GET /api/settings shows those in force",
+    )
+
+
 def _not_available() -> None:
     """Not served."""
     raise ApiError(

@@ -30,6 +30,7 @@ from market_assets.funding.transforms import (
 from market_assets.settings import settings
 from resources.fetch_log import FetchLog
 from resources.funding_fetch import FundingFetch
+from resources.io_managers import attach
 from resources.partition_fetch import FetchedPartitions, PartitionFetch, Unit
 from resources.stores.protocol import PartitionStore, Stored
 from resources.vendors.registry import Vendors
@@ -38,6 +39,8 @@ from resources.vendors.registry import Vendors
 ONLY_DUE_TAG = "funding/only_due"
 _EXCHANGE_KINDS = {"polars", "rest"}
 _DAY = timedelta(days=1)
+#: so long after its end every settlement that covers a day is there, or overdue
+_SETTLED = timedelta(hours=32)
 _STATISTICS_COLUMNS = ("exchange", "symbol", "native_symbol", "base_asset", "funding_time", "rate_1h", "interval_hours")
 
 
@@ -154,11 +157,29 @@ def funding_statistics(
 @market_asset(
     schemas.FundingHourlyRates,
     partitions_def=EXCHANGE_DAY,
-    ins={"funding_rates": dg.AssetIn(partition_mapping=_days(0, 1))},
+    ins={
+        "funding_rates": dg.AssetIn(partition_mapping=_days(0, 1)),
+        "funding_contracts": dg.AssetIn(partition_mapping=_OF_EXCHANGE),
+    },
+    references=["funding_contracts"],
     lineage=lineage.HOURLY_RATES,
 )
-def funding_hourly_rates(context: dg.AssetExecutionContext, funding_rates: pl.DataFrame) -> pl.DataFrame:
-    span = Span.of(context)
+def funding_hourly_rates(
+    context: dg.AssetExecutionContext, funding_rates: pl.DataFrame, funding_contracts: pl.DataFrame
+) -> pl.DataFrame:
+    """The hours of the run's days; of the newest days it is told which contracts they still wait for."""
+    span, step, now = Span.of(context), context.get_step_execution_context(), clock.now()
+    for key in context.partition_keys:
+        day, _, exchange = key.partition(partitions.SEPARATOR)
+        end = clock.instant(day) + _DAY
+        waiting = 0
+        if end + _SETTLED >= now:
+            own = funding_rates.filter(
+                (pl.col("exchange") == exchange) & (pl.col("funding_time") >= clock.instant(day))
+            )
+            listed = funding_contracts.filter(pl.col("exchange") == exchange)
+            waiting = hourly.uncovered(own, listed, day=date.fromisoformat(day), now=now)
+        attach(step, context.asset_key, key, {"complete": waiting == 0 and end <= now, "waiting_contracts": waiting})
     return hourly.hourly_rates(funding_rates, first=span.first, until=span.until)
 
 

@@ -16,7 +16,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, isfinite
 from typing import Literal
 
 import polars as pl
@@ -104,8 +104,10 @@ class _Walk:
     def walked(self, floor: datetime | None) -> Walked:
         """What came of it."""
         rows = pl.concat([EVENTS.to_frame(), *self.pages])
+        if rows[_AT].n_unique() < rows.height:
+            rows = rows.unique(_AT, keep="last", maintain_order=True)
         return Walked(
-            frame=rows.unique(_AT, keep="last", maintain_order=True).sort(_AT),
+            frame=rows.sort(_AT),
             floor=floor,
             requests=len(self.asked),
             outside=self.outside,
@@ -160,18 +162,18 @@ class _Walk:
         start, end = asked.start, asked.end
         ask = how.ask(self.instrument, start, end)
         rows = self._page(ask, f"{_show(start)}..{_show(end)}").frame
-        near = rows.filter(pl.col(_AT).is_between(start - TOLERANCE, end + TOLERANCE))
-        inside = rows.filter(pl.col(_AT).is_between(start, end, closed="left"))[_AT].unique().sort()
+        times = rows[_AT]
+        near = _where(rows, (times >= start - TOLERANCE) & (times <= end + TOLERANCE))
+        inside = times.filter((times >= start) & (times < end))
         if inside.is_empty() and near.height < rows.height:
-            self._refuse_other_window(rows[_AT], asked)
+            self._refuse_other_window(times, asked)
         self.outside += rows.height - near.height
         self._take(near)
         if not inside.is_empty():
             yield from self._bare_edges(asked, inside, is_full=rows.height >= how.page_rows)
 
     def _bare_edges(self, asked: _Window, inside: pl.Series, *, is_full: bool) -> Iterator[_Window]:
-        spacing = inside.diff().median() if len(inside) > 1 else self.shortest
-        assert isinstance(spacing, timedelta)
+        spacing = _spacing(inside) or self.shortest
         head = tail = timedelta(0) if is_full else spacing + TOLERANCE
         if not is_full and asked.part != "tail":
             # an event at `start` itself would be inside, one at `end` would not, and a tail begins after one
@@ -219,17 +221,19 @@ class _Walk:
         """Raise Malformed unless rows are events of this contract with an instant and a finite rate or none."""
         if rows.schema != EVENTS:
             raise TypeError(f"the parser of {self.venue.exchange} must give EVENTS, gave {rows.schema}")
-        others = rows.filter(pl.col("native_symbol").ne_missing(self.instrument.native_symbol))["native_symbol"]
-        if len(others):
-            raise Malformed(self.venue.exchange, f"asked for {self.instrument.native_symbol}, got {others[0]}")
+        wanted, symbols, rates = self.instrument.native_symbol, rows["native_symbol"], rows["rate_native"]
+        if symbols.null_count() or not (symbols == wanted).all():
+            others = symbols.filter(symbols.ne_missing(wanted))
+            raise Malformed(self.venue.exchange, f"asked for {wanted}, got {others[0]}")
         if rows[_AT].null_count():
             raise Malformed(self.venue.exchange, f"{rows[_AT].null_count()} of {rows.height} settlements have no time")
-        strange = rows.filter(~pl.col("rate_native").is_finite())
-        if strange.height:
+        # a sum of numbers is a number; most pages need no look at each of them
+        if not isfinite(rates.sum()) and (strange := rows.filter(~rates.is_finite())).height:
             raise Malformed(self.venue.exchange, f"the rate of {_show(strange[_AT][0])} is {strange['rate_native'][0]}")
 
     def _take(self, rows: pl.DataFrame) -> None:
-        wanted = rows.filter((pl.col(_AT) >= self.first - TOLERANCE) & (pl.col(_AT) < self.until))
+        times = rows[_AT]
+        wanted = _where(rows, (times >= self.first - TOLERANCE) & (times < self.until))
         self.duplicates += wanted.height - wanted[_AT].n_unique()
         self.pages.append(wanted)
 
@@ -241,6 +245,21 @@ class _Walk:
     def _oldest(self) -> datetime | None:
         found = [_oldest(page[_AT]) for page in self.pages if page.height]
         return min(found, default=None)
+
+
+def _where(rows: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
+    """The chosen rows: mostly all of them, which costs nothing."""
+    return rows if chosen.all() else rows.filter(chosen)
+
+
+def _spacing(times: pl.Series) -> timedelta | None:
+    """Median distance of instants that follow each other; None of less than two."""
+    ordered = times.sort()
+    if ordered.n_unique() < len(ordered):
+        ordered = ordered.unique().sort()
+    found = (ordered[1:] - ordered[:-1]).median()
+    assert found is None or isinstance(found, timedelta)
+    return found
 
 
 def _oldest(times: pl.Series) -> datetime:

@@ -45,7 +45,9 @@ def frame(schema: pl.Schema, **columns: Any) -> pl.DataFrame:
 def _filled(name: str, dtype: pl.DataType, values: Any, height: int) -> pl.Series:
     if isinstance(values, pl.Series):
         return values.cast(dtype).alias(name)
-    return pl.Series(name, values if isinstance(values, list) else [values] * height, dtype=dtype)
+    if isinstance(values, list):
+        return pl.Series(name, values, dtype=dtype)
+    return pl.Series(name, [values], dtype=dtype).new_from_index(0, height)
 
 
 def joined(first: pl.DataFrame, *others: pl.DataFrame) -> pl.DataFrame:
@@ -88,7 +90,9 @@ class Rows:
         """`value`, which stands at `where`, as rows. Raises Malformed where it is no list of objects."""
         if not isinstance(value, list):
             raise Malformed(vendor, f"{where or 'the body'} must be a list, was {show(value)}")
-        for index, row in enumerate(value):
+        # the types of all at once: a loop over rows costs as much as reading the JSON
+        strange = enumerate(value) if set(map(type, value)) - {dict} else ()
+        for index, row in strange:
             if not isinstance(row, dict):
                 raise Malformed(vendor, f"{where}[{index}] must be an object, was {show(row)}")
         return cls(vendor, where, value, range(len(value)))
@@ -122,7 +126,7 @@ class Rows:
         return self._column(
             key,
             UTC_MICROS,
-            lambda values: None if unit == "iso" else _counts(values, unit),
+            lambda values: _stamps(values) if unit == "iso" else _counts(values, unit),
             lambda value: _instant(value, unit, required=required),
         )
 
@@ -158,13 +162,18 @@ def _numbers(values: list[Any]) -> pl.Series | None:
     """Numbers, or texts of numbers, as Float64; None where there is anything else among them."""
     kinds = set(map(type, values)) - {type(None)}
     if kinds <= {str}:
-        said = pl.Series(values, dtype=pl.String).replace("", None)
+        said = pl.Series([value or None for value in values], dtype=pl.String)
         read = said.cast(pl.Float64, strict=False)
-        return read if read.null_count() == said.null_count() and read.is_finite().all() else None
+        return read if read.null_count() == said.null_count() and _all_finite(read) else None
     if kinds <= {int, float}:
         read = pl.Series(values, dtype=pl.Float64)
-        return read if read.is_finite().all() else None
+        return read if _all_finite(read) else None
     return None
+
+
+def _all_finite(numbers: pl.Series) -> bool:
+    # a sum of numbers is a number; most columns need no look at each of them
+    return math.isfinite(numbers.sum()) or bool(numbers.is_finite().all())
 
 
 def _counts(values: list[Any], unit: Literal["s", "ms"]) -> pl.Series | None:
@@ -173,9 +182,19 @@ def _counts(values: list[Any], unit: Literal["s", "ms"]) -> pl.Series | None:
     if kinds not in ({int}, {str}):
         return None
     counted = pl.Series(values).cast(pl.Int64, strict=False)
-    if counted.null_count() or not counted.is_between(_EARLIEST_S * scale, _LATEST_S * scale, closed="left").all():
+    if counted.null_count() or not (counted >= _EARLIEST_S * scale).all() or not (counted < _LATEST_S * scale).all():
         return None
-    return pl.from_epoch(counted, unit).dt.cast_time_unit("us").dt.replace_time_zone("UTC")
+    return (counted * (1_000_000 // scale)).cast(UTC_MICROS)
+
+
+def _stamps(values: list[Any]) -> pl.Series | None:
+    """ISO 8601 texts as instants; None where there is anything else among them."""
+    if set(map(type, values)) != {str} or min(map(len, values)) < _SHORTEST_ISO:
+        return None
+    try:
+        return pl.Series(list(map(_read_iso, values)), dtype=UTC_MICROS)
+    except ValueError:
+        return None
 
 
 def _text(value: Any) -> str:

@@ -58,6 +58,15 @@ def test_many_looks_are_merged_into_few_files_without_loss(segments: Segments) -
     assert len(list((segments.root / "bybit" / "2026-10-05").glob("*.parquet"))) <= 25
 
 
+def test_of_a_day_that_is_over_one_file_is_left(segments: Segments) -> None:
+    """They are all read again with every look at a listing: a year of hours is 365 files."""
+    times = [AT + timedelta(hours=8 * n) for n in range(9)]
+    for at in times:
+        segments.append("bybit", at, look(at))
+    assert [len(list(folder.glob("*.parquet"))) for folder in sorted((segments.root / "bybit").iterdir())] == [1, 1, 1, 1]
+    assert segments.read("bybit")["at"].unique().sort().to_list() == times
+
+
 def test_a_merge_that_broke_off_after_writing_reads_every_look_once(segments: Segments) -> None:
     for n in range(3):
         segments.append("bybit", AT + timedelta(minutes=n), look(AT + timedelta(minutes=n)))

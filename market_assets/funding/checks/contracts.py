@@ -41,7 +41,7 @@ def listing_stored(frame: pl.DataFrame, listed: pl.DataFrame) -> Judgement:
 
 
 def prices_agree(frame: pl.DataFrame) -> Judgement:
-    """Every open contract's multiplier is verified, its price within 5 % of other exchanges'; else it forms no pairs."""
+    """Every open contract's multiplier is verified, its price within 5 % of others'; else it forms no pairs."""
     apart = (pl.col("price_ratio") - 1).abs() > PRICE_TOLERANCE
     doubtful = frame.filter(pl.col("valid_to").is_null() & (~pl.col("multiplier_verified") | apart.fill_null(False)))
     shown = doubtful.select(

@@ -8,5 +8,6 @@ epochs         spells of listing, equal intervals      completeness   which due 
 statistics     where funding stands in its past        hourly         settled rates on an hourly grid
 legs           which contract stands for an asset      spreads        hours in which two venues differ
 opportunities  pairs of legs net of costs              health         one score of a round
+gaps           days that can still be filled
 spread_statistics  where a pair's spread stands in its past
 """

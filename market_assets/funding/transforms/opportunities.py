@@ -97,7 +97,7 @@ def with_costs(pairs: pl.DataFrame, opp: OpportunitySettings) -> pl.DataFrame:
         )
         .with_columns(
             cost_apr_pct=cost * DAYS_PER_YEAR / opp.holding_days,
-            breakeven_hours=pl.when((spread > 0.0) & breakeven.is_finite()).then(breakeven),
+            breakeven_hours=pl.when(breakeven.is_finite()).then(breakeven),
         )
         .with_columns(net_apr_pct=pl.col("gross_apr_pct") - pl.col("cost_apr_pct"))
     )

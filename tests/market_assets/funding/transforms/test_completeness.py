@@ -1,18 +1,14 @@
 """How many due settlements are stored (spec section 6)."""
 
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market_assets.core.contracts import UTC_MICROS
 from market_assets.core.errors import UnknownName
-from market_assets.funding.schemas import FundingCompleteness
 from market_assets.funding.transforms.completeness import completeness
 from tests.market_assets.funding.transforms.histories import (
     LONG_AGO,
@@ -26,52 +22,7 @@ from tests.market_assets.funding.transforms.histories import (
     seen,
     settled,
 )
-
-#: the window of thirty days that ends with it begins at T0
-LAST = date(2025, 3, 30)
-END = 30 * 24
-LATER = at(END + 100)
-FLOORS = {"exchange": pl.String(), "native_symbol": pl.String(), "history_floor": UTC_MICROS}
-
-
-def found(
-    rows: list[dict[str, Any]],
-    known: pl.DataFrame | None = None,
-    *,
-    now: datetime = LATER,
-    floor: datetime | None = None,
-) -> dict[str, Any]:
-    """The one row of the window that begins at T0."""
-    table = judged(rows, known, now=now, floor=floor)
-    assert table.height == 1
-    return table.row(0, named=True)
-
-
-def judged(
-    rows: list[dict[str, Any]],
-    known: pl.DataFrame | None = None,
-    *,
-    now: datetime = LATER,
-    floor: datetime | None = None,
-    days: Iterable[date] = (LAST,),
-) -> pl.DataFrame:
-    """The table of these events."""
-    table = listed(8.0) if known is None else known
-    floors = [] if floor is None else [("gate", "BTC_USDT", floor)]
-    frame = completeness(
-        settled(rows, table),
-        table,
-        pl.DataFrame(floors, schema=FLOORS, orient="row"),
-        days=list(days),
-        window_days=30,
-        now=now,
-    )
-    return FundingCompleteness.contract().validate(frame)
-
-
-def listed(interval: float | None, **stated: Any) -> pl.DataFrame:
-    """BTC, listed long ago with this interval and still."""
-    return contracts(seen(**({"listed_at": LONG_AGO, "interval_hours": interval} | stated)))
+from tests.market_assets.funding.transforms.windows import END, FLOORS, LAST, LATER, found, judged, listed
 
 
 @pytest.mark.parametrize(("interval", "slots"), [(1, 720), (2, 360), (4, 180), (8, 90)])
@@ -135,43 +86,6 @@ def test_events_whose_interval_nobody_knows_are_no_measure():
     assert (row["completeness_class"], row["first_event"], row["last_event"]) == ("interval_unknown", at(8), at(11))
 
 
-def test_a_change_of_interval_makes_an_epoch():
-    """Ten days of 8 h, then 1 h: 31 settlements to midnight of the 11th, 479 after it."""
-    rows = [*every(8, first=0, until=241), *every(1, first=241, until=END)]
-    terms = {"listed_at": LONG_AGO, "native_symbol": "BTC_USDT"}
-    row = found(rows, contracts(*looked(hours=[0], **terms), *looked(hours=[240.5], interval_hours=1.0, **terms)))
-    assert (row["expected_slots"], row["hit_slots"], row["completeness_pct"]) == (31 + 479, 510, 100.0)
-    assert (row["epoch_starts"], row["epoch_intervals"]) == ([at(0), at(240)], [8.0, 1.0])
-
-
-def test_what_is_missing_before_a_change_was_due_at_the_old_interval():
-    """8 h to 232, nothing until hourly settlements from 241 on: the one of 240 is missing."""
-    rows = [*every(8, first=0, until=240), *every(1, first=241, until=END, interval_hours=1.0)]
-    row = found(rows, listed(8.0))
-    assert (row["gap_starts"], row["gap_ends"], row["gap_slots"]) == ([at(240)], [at(240)], [1.0])
-    assert row["epoch_starts"] == [at(0), at(240)]
-
-
-def test_a_phase_other_than_midnight():
-    """KuCoin settles at 04, 12 and 20 o'clock."""
-    row = found([item for item in every(8, first=4, until=END) if item["funding_time_native"] != at(20)])
-    assert (row["expected_slots"], row["hit_slots"], row["gap_starts"]) == (90, 89, [at(20)])
-
-
-def test_jitter_is_no_gap():
-    """Nine minutes late or early is the settlement; eleven is not."""
-    minutes = [9, -9, 0, 11, 0, 0]
-    rows = [event(8 * n + late / 60, interval_hours=8.0) for n, late in enumerate(minutes)]
-    row = found(
-        rows,
-        contracts(*looked(hours=[0, 47], listed_at=LONG_AGO), *looked("ETH", hours=[0, 99])).filter(
-            native_symbol="BTC_USDT"
-        ),
-    )
-    assert (row["expected_slots"], row["hit_slots"], row["surplus_rows"]) == (6, 5, 1)
-    assert row["gap_starts"] == [at(24)]
-
-
 def test_a_duplicated_feed_is_not_more_than_complete():
     """Every settlement again three or thirty minutes later: 100 %, and as many rows too much."""
     for minutes in (3, 30):
@@ -185,66 +99,6 @@ def test_an_hourly_feed_has_no_surplus():
     """Deribit: 24 rows a day."""
     row = found(every(1, first=0, until=END), listed(1.0))
     assert (row["completeness_pct"], row["surplus_rows"]) == (100.0, 0)
-
-
-def test_nothing_is_due_before_the_listing():
-    """Listed on the 11th at 01:00; an event before that moves it to the event."""
-    known = contracts(*looked(hours=[300], listed_at=at(241)))
-    assert found(every(8, first=248, until=END), known)["expected_slots"] == 90 - 31
-    assert found(every(8, first=232, until=END), known)["expected_slots"] == 90 - 29
-    # a contract is not charged for the instant it was listed
-    known = contracts(*looked(hours=[300], listed_at=at(240)))
-    assert found(every(8, first=248, until=END), known)["completeness_pct"] == 100.0
-
-
-def test_an_unstated_listing_begins_with_the_first_event():
-    """A backfill: the contract was first seen after the window."""
-    known = contracts(*looked(hours=[END + 50]))
-    row = found(every(8, first=160, until=END), known)
-    assert (row["expected_slots"], row["hit_slots"], row["is_active"]) == (70, 70, True)
-
-
-def test_a_contract_of_later_has_no_row():
-    """Not listed yet, nothing settled."""
-    assert judged([], contracts(*looked(hours=[END + 50]))).is_empty()
-    assert judged([], contracts(*looked(hours=[END + 50], listed_at=at(END)))).is_empty()
-
-
-def test_nothing_is_due_after_the_listing():
-    """Seen until the 11th at 01:00, and its settlement of 08:00 came before it was closed."""
-    known = contracts(*looked(hours=[-999, 241], listed_at=LONG_AGO), *looked("ETH", hours=[-999, 241, END + 50]))
-    row = judged(every(8, first=0, until=241), known).filter(native_symbol="BTC_USDT").row(0, named=True)
-    assert (row["expected_slots"], row["hit_slots"], row["is_active"]) == (31, 31, False)
-    row = judged(every(8, first=0, until=249), known).filter(native_symbol="BTC_USDT").row(0, named=True)
-    assert (row["expected_slots"], row["hit_slots"], row["surplus_rows"]) == (32, 32, 0)
-    # a month later there is nothing left to tell
-    assert judged([], known, days=[date(2025, 5, 1)])["native_symbol"].to_list() == ["ETH_USDT"]
-
-
-def test_nothing_is_due_between_two_listings():
-    """Closed on the 6th at 01:00, back on the 21st at 01:00."""
-    known = contracts(
-        *looked(hours=[*range(-99, 122, 20), *range(481, 600, 20)], listed_at=LONG_AGO),
-        *looked("ETH", hours=range(-99, 600, 20)),
-    ).filter(native_symbol="BTC_USDT")
-    assert known.height == 2
-    rows = [*every(8, first=0, until=121), *every(8, first=488, until=END)]
-    row = found(rows, known)
-    assert (row["expected_slots"], row["hit_slots"], row["gap_starts"]) == (16 + 29, 45, [])
-    assert row["epoch_starts"] == [at(0), at(481) + timedelta(microseconds=1)]
-
-
-def test_a_day_that_is_not_over_expects_what_is_due():
-    """At noon of the last day two of its three settlements are; the next one gets ten minutes."""
-    rows = every(8, first=0, until=END - 12)
-    row = found(rows, now=at(END - 12))
-    assert (row["expected_slots"], row["hit_slots"], row["is_active"]) == (89, 89, True)
-    for minutes, due in ((9, 89), (10, 90)):
-        row = found(rows, now=at(END - 8 + minutes / 60))
-        assert (row["expected_slots"], row["hit_slots"]) == (due, 89)
-    # what comes before it is due counts neither as hit nor as surplus
-    early = found(every(8, first=0, until=END), now=at(END - 8 + 5 / 60))
-    assert (early["expected_slots"], early["hit_slots"], early["surplus_rows"]) == (89, 89, 0)
 
 
 def test_what_the_exchange_no_longer_keeps_is_unrecoverable():

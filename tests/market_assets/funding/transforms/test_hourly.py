@@ -202,15 +202,16 @@ def test_without_any_settlement_the_listing_tells_how_long(interval, until):
 
 
 def test_contracts_that_were_not_listed_at_the_end_of_the_day_are_not_waited_for():
-    """One closed during the day, one listed the day after; one closed later is; terms that changed count once."""
+    """One closed during the day, one listed the day after; those closed at its end or later are, changed terms once."""
     listed = contracts(
         contract("okx", "A", valid_to=D0 + 23 * HOUR),
         contract("okx", "B", valid_from=D0 + 24 * HOUR),
         contract("okx", "C", valid_to=D0 + 30 * HOUR),
         contract("okx", "D", valid_to=D0 + 12 * HOUR),
         contract("okx", "D", valid_from=D0 + 12 * HOUR),
+        contract("okx", "E", valid_to=D0 + 24 * HOUR),
     )
-    assert waiting(now=25, listed=listed) == 2
+    assert waiting(now=25, listed=listed) == 3
 
 
 def test_real_settlements_with_their_jitter(shared_data: Path):

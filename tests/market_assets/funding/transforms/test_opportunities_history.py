@@ -47,11 +47,14 @@ def test_a_spread_is_compared_with_the_pairs_own_in_its_direction():
 
 
 @pytest.mark.parametrize(
-    ("apr", "flag"), [(90.0, None), (90.001, "significant"), (110.0, "significant"), (110.002, "extreme")]
+    ("distance", "flag"), [(40.0, None), (40.001, "significant"), (60.0, "significant"), (60.001, "extreme")]
 )
-def test_flags_begin_above_two_and_three(apr, flag):
-    """z of 2 and 3 exactly are not above them."""
-    assert at_spread(apr, pairs=[history()])["z_flag"] == flag
+def test_flags_begin_above_two_and_three(distance, flag):
+    """A spread that is exactly 2 or 3 standard deviations (of 20) above the mean is not above them."""
+    gross = at_spread(75.0)["gross_apr_pct"]
+    found = at_spread(75.0, pairs=[history(mean=gross - distance)])
+    assert found["spread_z"] == pytest.approx(distance / 20)
+    assert found["z_flag"] == flag
 
 
 def test_a_spread_far_below_its_usual_size_is_flagged_as_well():

@@ -151,6 +151,7 @@ def test_half_life_of_a_spread_that_halves_every_five_hours():
     "values",
     [
         [(-1.0) ** n for n in range(60)],  # phi = -1
+        [0.0, 1.0, 0.0, -1.0] * 15 + [0.0],  # phi = 0
         [1.1**n for n in range(60)],  # phi = 1.1
         [40.1] * 60,  # flat
         [1.0 if n % 3 == 0 else None for n in range(120)],  # no two neighbours

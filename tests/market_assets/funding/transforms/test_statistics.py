@@ -188,8 +188,8 @@ def test_the_window_of_a_day_that_is_over_is_thirty_days():
 
 
 def test_the_window_of_a_day_that_is_not_over_ends_now():
-    """Thirty days up to half past noon; nothing later is used."""
-    now = at(END - 11.5)
+    """Thirty days up to noon, whose settlement is in it and the one thirty days before is not; nothing later is."""
+    now = at(END - 12)
     rates = settled(every(1, first=-30, until=END))
     row = judged(rates, [look(END - 12, 1.0), look(END - 11, 2.0)], now=now).row(0, named=True)
     assert (row["n_points"], row["settled_time"], row["predicted_rate_1h"]) == (720, at(END - 12), 1.0)
