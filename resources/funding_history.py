@@ -46,11 +46,11 @@ _ROWS = pl.Schema({**EVENTS, "exchange": pl.String(), "ingested_at": UTC_MICROS,
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered for one contract: months of the archive, and the exchange's own history after them."""
+    """What was answered for one contract: months of the archive, and the exchange's own history around them."""
 
     instrument: Instrument
     archived: list[pl.DataFrame]
-    history: History
+    histories: list[History]
 
 
 @dataclass
@@ -154,38 +154,42 @@ class FundingHistory:
                 if isinstance(failed, _HOPELESS):
                     _cancel(asking)
 
-    def _history(self, one: Instrument, first: datetime, until: datetime) -> tuple[list[pl.DataFrame], History]:
-        archived, begin = self._archived(one, first, until)
+    def _history(self, one: Instrument, first: datetime, until: datetime) -> tuple[list[pl.DataFrame], list[History]]:
+        archived, spans = self._archived(one, first, until)
+        exchange = self.vendors.exchange(self.exchange)
         shortest = self._shortest.get(one.native_symbol, _DEFAULT_HOURS)
-        return archived, self.vendors.exchange(self.exchange).history(one, begin, until, shortest)
+        return archived, [exchange.history(one, *span, shortest) for span in spans]
 
-    def _archived(self, one: Instrument, first: datetime, until: datetime) -> tuple[list[pl.DataFrame], datetime]:
-        """Past months from the archive, and from when on the exchange itself is asked."""
+    def _archived(
+        self, one: Instrument, first: datetime, until: datetime
+    ) -> tuple[list[pl.DataFrame], list[tuple[datetime, datetime]]]:
+        """Whole months from the archive, and the spans around them that the exchange itself is asked for."""
         archive = self.vendors.archive(self.exchange) if self.settings.funding.archive else None
         frames: list[pl.DataFrame] = []
+        begin = end = first
         if archive is None:
-            return frames, first
-        for month in _past_months(first, until):
+            return frames, [(first, until)]
+        for month in _whole_months(first, until):
             rows = archive.month(one.native_symbol, month.year, month.month)
             if rows is None:
                 break
+            begin, end = begin if frames else month, _next_month(month)
             frames.append(rows)
-            first = _next_month(month)
-        return frames, first
+        return frames, [span for span in ((first, begin), (end, until)) if span[0] < span[1]]
 
     def _add(self, brought: Brought, answers: Sequence[Answer]) -> None:
         rows = [_ROWS.to_frame()]
         for answer in answers:
-            history = answer.history
-            brought.requests += history.requests
-            brought.duplicates += history.duplicates
-            brought.outside += history.outside
             brought.from_archive += len(answer.archived)
-            if history.floor is not None:
-                brought.floors += 1
-                self.log.note_floor(self.exchange, answer.instrument.native_symbol, history.floor)
-            rows.append(self._stated(history.frame, history.received_at, self.exchange))
             rows += [self._stated(month, self.as_of, ARCHIVE) for month in answer.archived]
+            for history in answer.histories:
+                brought.requests += history.requests
+                brought.duplicates += history.duplicates
+                brought.outside += history.outside
+                if history.floor is not None:
+                    brought.floors += 1
+                    self.log.note_floor(self.exchange, answer.instrument.native_symbol, history.floor)
+                rows.append(self._stated(history.frame, history.received_at, self.exchange))
         every = pl.concat(rows)
         brought.events = every.filter(pl.col("rate_native").is_not_null())
         brought.without_rate = every.filter(pl.col("rate_native").is_null())
@@ -255,11 +259,9 @@ def _cancel(asking: "Iterable[Future[Any]]") -> None:
         future.cancel()
 
 
-def _past_months(first: datetime, until: datetime) -> Iterator[datetime]:
-    """The starts of the months over by `until`, from that of `first` on; none unless one lies wholly between both."""
-    month = _month(first)
-    if _next_month(month if month == first else _next_month(month)) > until:
-        return
+def _whole_months(first: datetime, until: datetime) -> Iterator[datetime]:
+    """The starts of the months that lie wholly between two instants."""
+    month = first if first == _month(first) else _next_month(first)
     while _next_month(month) <= until:
         yield month
         month = _next_month(month)

@@ -35,7 +35,7 @@ def funding_schedules(settings: Settings, *, default_status: dg.DefaultScheduleS
     """The schedules of the domain. All times are UTC."""
     asks = FundingAsks(settings)
 
-    def schedule(
+    def ticking(
         name: str, cron: str, asset: str, description: str
     ) -> Callable[[Callable[[dg.ScheduleEvaluationContext], Asked]], dg.ScheduleDefinition]:
         return dg.schedule(
@@ -47,39 +47,39 @@ def funding_schedules(settings: Settings, *, default_status: dg.DefaultScheduleS
             description=description,
         )
 
-    @schedule("funding_listings", "2 * * * *", _CONTRACTS.name, "Looks at every exchange's listing.")
+    @ticking("funding_listings", "2 * * * *", _CONTRACTS.name, "Looks at every exchange's listing.")
     def listings(context: dg.ScheduleEvaluationContext) -> Asked:
         return asks.contracts(context.scheduled_execution_time)
 
     every = f"*/{settings.funding.snapshot_min} * * * *"
 
-    @schedule("funding_snapshots", every, _SNAPSHOT.name, "Looks at the current state of every contract.")
+    @ticking("funding_snapshots", every, _SNAPSHOT.name, "Looks at the current state of every contract.")
     def snapshots(context: dg.ScheduleEvaluationContext) -> Asked:
         return asks.snapshot(context.scheduled_execution_time)
 
-    @schedule("funding_settlements", "7 * * * *", _RATES.name, "Asks for settlements that are due since the last one.")
+    @ticking("funding_settlements", "7 * * * *", _RATES.name, "Asks for settlements that are due since the last one.")
     def settlements(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date(), at.date(), at, **{ONLY_DUE_TAG: "yes"})
 
-    @schedule("funding_yesterday", "40 0 * * *", _RATES.name, "Asks for all of yesterday's settlements.")
+    @ticking("funding_yesterday", "40 0 * * *", _RATES.name, "Asks for all of yesterday's settlements.")
     def yesterday(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date() - _DAY, at.date() - _DAY, at)
 
-    @schedule("funding_late", "0 9 * * *", _RATES.name, "Asks for yesterday's settlements again: some are told late.")
+    @ticking("funding_late", "0 9 * * *", _RATES.name, "Asks for yesterday's settlements again: some are told late.")
     def late(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date() - _DAY, at.date() - _DAY, at)
 
-    @schedule(
+    @ticking(
         "funding_trailing", "30 4 * * *", _RATES.name, "Asks for the trailing days again, and for days never asked."
     )
     def trailing(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date() - settings.funding.trailing_days * _DAY, at.date(), at)
 
-    @schedule("funding_thinning", "10 5 * * *", _SNAPSHOT.name, "Keeps the last snapshot of each hour of old days.")
+    @ticking("funding_thinning", "10 5 * * *", _SNAPSHOT.name, "Keeps the last snapshot of each hour of old days.")
     def thinning(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.thinning(at) or dg.SkipReason("no day is older than retention.snapshot_days")

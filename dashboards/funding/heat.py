@@ -21,9 +21,7 @@ def least_complete(completeness: pl.DataFrame, *, exchange: str | None = None, s
     `search` keeps contracts whose house or own name contains it.
     """
     text = search.strip().lower()
-    named = [
-        pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("symbol", "native_symbol")
-    ]
+    named = [pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("symbol", "native_symbol")]
     found = completeness.filter("is_active", pl.any_horizontal(named))
     if exchange is not None:
         found = found.filter(pl.col("exchange") == exchange)
@@ -39,7 +37,9 @@ def levels(days: pl.DataFrame) -> pl.DataFrame:
     by_share = pl.when(share >= _LEAST[GOOD]).then(GOOD).when(share >= _LEAST[PARTIAL]).then(PARTIAL).otherwise(BAD)
     level = pl.when(share.is_not_null()).then(pl.when(pl.col("n_unrecoverable") > 0).then(GONE).otherwise(by_share))
     stored = pl.format("{} of {} settlements", "hit_slots", "expected_slots")
-    gone = pl.format("{} of {} settlements; {} cannot be fetched again", "hit_slots", "expected_slots", "n_unrecoverable")
+    gone = pl.format(
+        "{} of {} settlements; {} cannot be fetched again", "hit_slots", "expected_slots", "n_unrecoverable"
+    )
     return days.with_columns(
         level=level.cast(pl.Int8),
         note=pl.when(pl.col("n_unrecoverable") > 0).then(gone).otherwise(stored),

@@ -38,9 +38,7 @@ def history_figure(events: pl.DataFrame, measure: Measure, theme: Theme, *, most
 
 
 def _line(points: pl.DataFrame, name: str, colour: str, measure: Measure) -> go.Scatter:
-    said = [
-        "interval unknown" if interval is None else f"over {interval:g} h" for interval in points["interval_hours"]
-    ]
+    said = ["interval unknown" if interval is None else f"over {interval:g} h" for interval in points["interval_hours"]]
     dots = [_DOT if interval is None else 0 for interval in points["interval_hours"]]
     return go.Scatter(
         x=points["funding_time"].to_list(),

@@ -69,7 +69,7 @@ def _cell(row: dict[str, Any]) -> dict[str, Any]:
         "t": None if shade is None else round(shade, 3),
         "z": None if z is None else round(z, 2),
         "b": row["badge"],
-        "h": row["interval_hours"],
+        "h": None if row["interval_hours"] is None else round(row["interval_hours"], 2),
         "s": row["symbol"],
         "w": row["is_trailing"],
     }

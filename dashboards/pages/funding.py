@@ -1,4 +1,4 @@
-"""Funding: rates now, their history, pairs, what is stored, exchanges, in five tabs, each with an address of its own."""
+"""Funding: rates now, their history, pairs, completeness, exchanges: five tabs, each with an address of its own."""
 
 from typing import Any
 

@@ -119,7 +119,12 @@ def _looks(found: pl.DataFrame) -> Component:
 
 def _look(row: dict[str, Any]) -> list[Any]:
     state, age = look_state(row), row["age_min"]
-    name = html.Span([row["exchange"], html.Sup("trailing", title="States a trailing value")] if row["is_trailing"] else row["exchange"], className="strong")
+    name = html.Span(
+        [row["exchange"], html.Sup("trailing", title="States a trailing value")]
+        if row["is_trailing"]
+        else row["exchange"],
+        className="strong",
+    )
     return [
         name,
         widgets.pill(state, _TONES[state]),

@@ -10,7 +10,7 @@ from dashboards.funding.matrix import Matrix, matrix
 from dashboards.funding.measures import DEFAULT, MEASURES
 from dashboards.funding.query import HistoryQuery, joined
 from dashboards.pages import funding_exchanges, widgets, wording
-from dashboards.pages.funding_shared import HIDDEN, TICK, VERSION, nothing
+from dashboards.pages.funding_shared import HIDDEN, SHORT, TICK, VERSION, nothing
 from dashboards.pages.funding_words import percent, usd
 from dashboards.pages.page import in_thread
 from dashboards.rest.funding_rows import contracts_now, grid_now
@@ -56,7 +56,7 @@ def columns(exchanges: tuple[str, ...], measure: str) -> list[dict[str, Any]]:
     shown = widgets.number(MEASURES[measure].d3)
     first = [
         widgets.column("asset", "Asset", pinned="left", cellClass="strong", minWidth=86, width=96),
-        widgets.column("open_interest", "OI, USD", ".3s", minWidth=84, width=92),
+        widgets.column("open_interest", "OI, USD", minWidth=84, width=92, type="rightAligned", valueFormatter=SHORT),
     ]
     rates = [
         {
@@ -142,10 +142,14 @@ def cards(services: Services) -> Component:
     present = states.drop_nulls("snapshot_at")
     sizes = contracts["open_interest_usd"].drop_nulls()
     return widgets.cards(
-        widgets.card("Contracts", wording.count(contracts.height), f"{contracts.height - known.height:,} without a rate"),
+        widgets.card(
+            "Contracts", wording.count(contracts.height), f"{contracts.height - known.height:,} without a rate"
+        ),
         widgets.card("Exchanges", wording.count(contracts["exchange"].n_unique()), f"of {states.height:,} in use"),
         widgets.card("Assets", wording.count(contracts["base_asset"].n_unique()), "with an open contract"),
-        widgets.card("Average APR", percent(known["predicted_apr_pct"].mean()), "of predicted rates, each contract once"),
+        widgets.card(
+            "Average APR", percent(known["predicted_apr_pct"].mean()), "of predicted rates, each contract once"
+        ),
         _extreme("Highest APR", known.tail(1)),
         _extreme("Lowest APR", known.head(1)),
         widgets.card(

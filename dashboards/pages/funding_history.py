@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import plotly.graph_objects as go
 import polars as pl
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
@@ -108,7 +107,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def zoom(moved: dict[str, Any] | None, _query: str, known: Any) -> Any:
-        found = zoomed(moved or {}) if ctx.triggered_id == "funding-history-plot" else None
+        found = zoomed(moved or {}, known) if ctx.triggered_id == "funding-history-plot" else None
         return no_update if found == known else found
 
     @app.callback(
@@ -131,7 +130,6 @@ def register(app: Dash, services: Services) -> None:
             return nothing(missing), HIDDEN, empty_figure(look(theme)), ""
         measure = MEASURES[asked.measure or DEFAULT]
         figure = history_figure(events, measure, look(theme), most=points(viewport), view=f"{query}")
-        _span_axis(figure, window)
         return [], {}, figure, said(events, measure.settled, asked)
 
 
@@ -164,7 +162,9 @@ def _contracts(services: Services, asset: str | None, wanted: tuple[str, ...]) -
         .group_by("exchange", "symbol", maintain_order=True)
         .agg(is_open=pl.col("valid_to").last().is_null())
         .join(_sizes(services), on=["exchange", "symbol"], how="left")
-        .sort("is_open", "open_interest_usd", "exchange", "symbol", descending=[True, True, False, False], nulls_last=True)
+        .sort(
+            "is_open", "open_interest_usd", "exchange", "symbol", descending=[True, True, False, False], nulls_last=True
+        )
     )
     names = {joined(e, s): is_open for e, s, is_open in listed.select("exchange", "symbol", "is_open").iter_rows()}
     labels = [
@@ -200,29 +200,27 @@ def settled(services: Services, query: HistoryQuery, window: dict[str, str] | No
 
 def _bounds(query: HistoryQuery, window: dict[str, str] | None) -> tuple[datetime | None, datetime | None]:
     if window:
-        return clock.instant(window["start"]), clock.instant(window["end"])
+        # the step at the right edge belongs to a settlement beyond it
+        return clock.instant(window["start"]), clock.instant(window["end"]) + timedelta(days=1)
     days = _SPANS[query.span if query.span in _SPANS else _DEFAULT_SPAN]
     return (None if days is None else clock.now() - timedelta(days=days)), None
 
 
-def zoomed(moved: dict[str, Any]) -> dict[str, str] | None:
-    """The window a drag asks for, as instants; None after a double click and for moves that are none."""
+def zoomed(moved: dict[str, Any], known: dict[str, str] | None) -> dict[str, str] | None:
+    """The window a drag asks for, as instants; None after a double click; `known` after moves that are none."""
+    if moved.get("xaxis.autorange"):
+        return None
     ends = [moved.get(f"xaxis.range[{place}]", (moved.get("xaxis.range") or [None, None])[place]) for place in (0, 1)]
     if not all(ends):
-        return None
-    start, end = (f"{str(end)[:19].replace(' ', 'T')}Z" for end in ends)
-    return {"start": _whole(start), "end": _whole(end)}
+        return known
+    start, end = (_whole(str(each)[:19]) for each in ends)
+    return {"start": start, "end": end}
 
 
 def _whole(text: str) -> str:
-    """Plotly leaves out what is zero: 2026-11-03 and 2026-11-03T14:00 become whole instants."""
-    day, _, time = text.removesuffix("Z").partition("T")
-    return f"{day}T{time}{'00:00:00'[len(time):]}Z"
-
-
-def _span_axis(figure: go.Figure, window: dict[str, str] | None) -> None:
-    if window:
-        figure.update_xaxes(range=[window["start"].removesuffix("Z"), window["end"].removesuffix("Z")])
+    """An instant as plotly writes it, without what is zero: 2026-11-03, 2026-11-03 14:00."""
+    day, _, time = text.partition(" ")
+    return f"{day}T{time}{'00:00:00'[len(time) :]}Z"
 
 
 def said(events: pl.DataFrame, column: str, query: HistoryQuery) -> str:

@@ -22,6 +22,8 @@ TICK = Input("funding-tick", "n_intervals")
 THEME = Input("theme", "data")
 VIEWPORT = Input("viewport", "data")
 HIDDEN = {"display": "none"}
+#: a grid formatter of amounts: 1.23B
+SHORT = {"function": "params.value == null ? '' : d3.format('.3s')(params.value).replace('G', 'B')"}
 _RUN = "run: "
 _DEFAULT_WIDTH, _LEAST_POINTS = 1280, 200
 

@@ -1,5 +1,6 @@
 """Settled funding of an exchange's contracts: what is asked, what one failure costs, what a retry asks again."""
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -320,7 +321,7 @@ def test_counts_are_told(desk: Desk) -> None:
 def binance(tmp_path: Path) -> Desk:
     """Binance with a contract and the files of its months from September on."""
     months = [datetime(2026, month, 1, tzinfo=UTC) for month in range(7, 12)]
-    files = {("BTCUSDT", one): every(8, one, after, 2e-4) for one, after in zip(months, months[1:], strict=False)}
+    files = {("BTCUSDT", one): every(8, one, after, 2e-4) for one, after in itertools.pairwise(months)}
     return Desk(
         tmp_path,
         ScriptedExchange("binance_usdm", {"BTCUSDT": every(8, datetime(2026, 6, 1, tzinfo=UTC), NOON)}),
@@ -347,12 +348,20 @@ def test_past_months_come_from_the_archive_and_the_rest_from_the_exchange(binanc
 
 
 def test_a_window_that_begins_within_a_month_lacks_none_of_it(binance: Desk) -> None:
-    """From 14 August: the file of August has it."""
+    """From 14 August: the exchange is asked for the rest of August, too."""
     brought = binance.ask(day(8, 14), NOON)
     assert binance.archive is not None
-    assert binance.archive.asked == ["BTCUSDT 2026-08", "BTCUSDT 2026-09", "BTCUSDT 2026-10"]
-    times = brought.events["funding_time_native"]
-    assert times.filter(times >= day(8, 14)).len() == 3 * (18 + 30 + 31 + 19) + 2
+    assert binance.archive.asked == ["BTCUSDT 2026-09", "BTCUSDT 2026-10"]
+    spans = [(asked.first, asked.until) for asked in binance.exchange.asked]
+    assert spans == [(day(8, 14), day(9, 1)), (day(11, 1), NOON)]
+    assert brought.events["funding_time_native"].n_unique() == brought.events.height == 3 * (18 + 30 + 31 + 19) + 2
+    assert brought.requests == 2
+
+
+def test_whole_months_alone_are_not_asked_of_the_exchange(binance: Desk) -> None:
+    brought = binance.ask(day(8, 1), day(10, 1))
+    assert binance.exchange.asked == []
+    assert (brought.requests, brought.from_archive, brought.events.height) == (0, 2, 3 * (31 + 30))
 
 
 @pytest.mark.parametrize("first", [day(10, 30), day(10, 2), day(11, 1)])
