@@ -27,6 +27,7 @@ from benchmarks import (
     chain,
     definitions,
     equities,
+    funding,
     funding_spreads,
     funding_statistics,
     readers,
@@ -48,6 +49,7 @@ SUBJECTS: dict[str, Callable[[Path], list[Row]]] = {
     "btc_chain": btc_chain.rows,
     "funding_statistics": funding_statistics.rows,
     "funding_spreads": funding_spreads.rows,
+    "funding": funding.rows,
     "equities": equities.rows,
 }
 _PACKAGES = (

@@ -195,11 +195,11 @@ class FundingHistory:
         brought.without_rate = every.filter(pl.col("rate_native").is_null())
 
     def _stated(self, events: pl.DataFrame, received_at: datetime, vendor: str) -> pl.DataFrame:
-        return events.with_columns(
-            exchange=pl.lit(self.exchange),
-            ingested_at=pl.lit(received_at, UTC_MICROS),
-            source=pl.lit(self.settings.source_name(vendor)),
-        ).select(list(_ROWS))
+        told = {"exchange": self.exchange, "ingested_at": received_at, "source": self.settings.source_name(vendor)}
+        # one value a column, without a query: there are thousands of contracts
+        return events.hstack(
+            [pl.Series(name, [said], _ROWS[name]).new_from_index(0, events.height) for name, said in told.items()]
+        )
 
     def _listed(self, first: datetime, until: datetime) -> list[Instrument]:
         open_then = (pl.col("valid_to").is_null() | (pl.col("valid_to") > first)) & (pl.col("valid_from") < until)

@@ -58,7 +58,7 @@ def with_shade(cells: pl.DataFrame) -> pl.DataFrame:
 
 def _scale(percents: pl.Series) -> float:
     """The 95th percentile of the sizes: one wild rate must not make all others pale."""
-    found = percents.abs().quantile(_SCALE_QUANTILE)
+    found = percents.abs().quantile(_SCALE_QUANTILE, interpolation="linear")
     return found if found else 1.0
 
 

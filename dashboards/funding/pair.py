@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-SIDES = ("long", "short")
+from dashboards.funding.pairs import SIDES
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Projection:
     net_pct: float
 
 
-#: name of a time -> the column that states the spread over it
+#: hours -> the name of that time, and the column that states the spread over it
 _PERIODS = {
-    "1 hour": "effective_hourly_spread",
-    "1 day": "daily_spread",
-    "1 week": "weekly_spread",
-    "30 days": "monthly_spread",
-    "1 year": "yearly_spread",
+    1.0: ("1 hour", "effective_hourly_spread"),
+    24.0: ("1 day", "daily_spread"),
+    168.0: ("1 week", "weekly_spread"),
+    720.0: ("30 days", "monthly_spread"),
+    8760.0: ("1 year", "yearly_spread"),
 }
 
 
@@ -38,12 +38,15 @@ def pair_of(pairs: pl.DataFrame, asset: str, long_exchange: str, short_exchange:
 
 
 def projections(pair: dict[str, Any]) -> list[Projection]:
-    """What the predicted spread pays if it stays as it is, from an hour to a year; costs once."""
-    cost = pair["round_trip_cost_pct"]
-    periods = {**_PERIODS, f"{pair['sync_period_hours']:g} h, when both settle": "sync_period_spread"}
+    """What the predicted spread pays if it stays as it is, from an hour to a year; costs once.
+
+    The time after which both legs settle together is among them.
+    """
+    sync: float = pair["sync_period_hours"]
+    both = {sync: (f"{sync:g} hours, when both settle", "sync_period_spread")}
     return [
-        Projection(title, gross := 100.0 * pair[column], gross - cost)
-        for title, column in sorted(periods.items(), key=lambda period: pair[period[1]])
+        Projection(title, gross := 100.0 * pair[column], gross - pair["round_trip_cost_pct"])
+        for _, (title, column) in sorted({**both, **_PERIODS}.items())
     ]
 
 

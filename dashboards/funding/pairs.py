@@ -3,6 +3,7 @@
 from typing import Any
 
 import polars as pl
+from polars import selectors
 
 from dashboards.funding.query import PairsQuery, joined
 from market_assets.funding.settings import OpportunitySettings
@@ -10,6 +11,9 @@ from market_assets.funding.transforms.opportunities import ranked, with_costs
 
 #: rows that are sent: who wants others narrows the filters
 MOST = 500
+SIDES = ("long", "short")
+#: decimals that are sent: more than any column shows
+_DIGITS = 6
 _ROW = (
     *("rank", "base_asset", "long_exchange", "short_exchange", "long_apr", "short_apr"),
     *("long_interval_hours", "short_interval_hours", "gross_apr_pct", "cost_apr_pct", "net_apr_pct"),
@@ -33,26 +37,31 @@ def costed(pairs: pl.DataFrame, query: PairsQuery, opp: OpportunitySettings) -> 
 
 def matching(pairs: pl.DataFrame, query: PairsQuery) -> pl.DataFrame:
     """The rows of `costed` that the filters leave."""
-    smaller = pl.min_horizontal("long_open_interest_usd", "short_open_interest_usd")
-    both_known = pl.col("long_open_interest_usd").is_not_null() & pl.col("short_open_interest_usd").is_not_null()
-    legs = [pl.col(f"{side}_exchange").is_in(query.exchanges) for side in ("long", "short")]
-    wanted = [
-        (query.assets, pl.col("base_asset").is_in(query.assets)),
-        (query.exchanges, pl.any_horizontal(legs) if len(query.exchanges) == 1 else pl.all_horizontal(legs)),
-        *((query.intervals, pl.col(f"{side}_interval_hours").is_in(query.intervals)) for side in ("long", "short")),
+    # of an unknown size nobody knows whether it is enough
+    bounds = [
+        ("net_apr_pct", query.min_net_apr),
+        ("gross_apr_pct", query.min_apr),
+        *((f"{side}_open_interest_usd", query.min_oi) for side in SIDES),
     ]
-    least = [
-        (query.min_net_apr, pl.col("net_apr_pct") >= query.min_net_apr),
-        (query.min_apr, pl.col("gross_apr_pct") >= query.min_apr),
-        (query.min_oi, both_known & (smaller >= query.min_oi)),
-    ]
-    asked = [rule for names, rule in wanted if names] + [rule for bound, rule in least if bound is not None]
-    return pairs.filter(asked) if asked else pairs
+    rules = [pl.col(column) >= least for column, least in bounds if least is not None]
+    if query.assets:
+        rules.append(pl.col("base_asset").is_in(query.assets))
+    if query.exchanges:
+        rules.append(_of_legs("exchange", query.exchanges))
+    if query.intervals:
+        rules.append(_of_legs("interval_hours", query.intervals))
+    return pairs.filter(rules) if rules else pairs
+
+
+def _of_legs(name: str, wanted: tuple[Any, ...]) -> pl.Expr:
+    """One value is asked of either leg, several of both."""
+    legs = [pl.col(f"{side}_{name}").is_in(wanted) for side in SIDES]
+    return pl.any_horizontal(legs) if len(wanted) == 1 else pl.all_horizontal(legs)
 
 
 def rows(pairs: pl.DataFrame) -> list[dict[str, Any]]:
     """The best rows for the grid, each with the `id` its detail is asked by."""
-    best = pairs.sort("rank").head(MOST).select(_ROW)
+    best = pairs.sort("rank").head(MOST).select(_ROW).with_columns(selectors.float().round(_DIGITS))
     return [
         {**row, "id": joined(row["base_asset"], row["long_exchange"], row["short_exchange"])} for row in best.to_dicts()
     ]

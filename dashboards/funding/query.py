@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -22,20 +22,23 @@ class Query:
         read = {name: _READERS[name](stated[name][-1]) for name in cls.__dataclass_fields__ if name in stated}
         return cls(**{name: value for name, value in read.items() if value is not None})
 
+    @classmethod
+    def stated(cls, **values: Any) -> Self:
+        """What controls hold by name: text, numbers, lists, None. What may not be held counts as not stated."""
+        return cls.of(_query(values))
+
     @property
     def text(self) -> str:
         """`?assets=BTC,ETH`, without what is not stated; empty where nothing is."""
-        stated = {name: _text(getattr(self, name)) for name in self.__dataclass_fields__}
-        query = urlencode({name: value for name, value in stated.items() if value}, safe=",:", quote_via=quote)
-        return f"?{query}" if query else ""
+        return _query({name: getattr(self, name) for name in self.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
 class PairsQuery(Query):
     """Filters of the opportunities and the assumed costs. None and empty: no filter, the settings' costs.
 
-    One exchange is asked of either leg, several of both; intervals (h) are asked of both. `min_net_apr` and
-    `min_apr` (gross) are percent a year, `min_oi` is USD of the smaller leg.
+    One exchange or interval (h) is asked of either leg, several of both. `min_net_apr` and `min_apr` (gross) are
+    percent a year, `min_oi` is USD of the smaller leg.
     """
 
     assets: tuple[str, ...] = ()
@@ -48,10 +51,6 @@ class PairsQuery(Query):
     slippage_pct: float | None = None
     #: the pair whose detail is open: asset:long exchange:short exchange
     pair: str | None = None
-
-    def without_pair(self) -> "PairsQuery":
-        """The same rows, no detail."""
-        return replace(self, pair=None)
 
 
 @dataclass(frozen=True)
@@ -121,9 +120,14 @@ _READERS: dict[str, Callable[[str], Any]] = {
 }
 
 
+def _query(values: dict[str, Any]) -> str:
+    stated = {name: text for name, value in values.items() if (text := _text(value))}
+    return f"?{urlencode(stated, safe=',:', quote_via=quote)}" if stated else ""
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ",".join(_text(each) for each in value)
     return f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -80,19 +80,28 @@ def spread_figure(
     zero_line(figure, theme)
     if usual.p05 is not None and usual.p95 is not None:
         figure.add_hrect(y0=usual.p05, y1=usual.p95, fillcolor=ground(PALETTE[1], 0.14), line_width=0, layer="below")
-        _label(figure, usual.p95, f"5th to 95th percentile: {usual.p05:,.1f} to {usual.p95:,.1f} %", theme)
+        _label(figure, usual.p95, f"5th to 95th: {usual.p05:,.1f} to {usual.p95:,.1f} %", theme, "right")
     if usual.mean is not None:
         figure.add_hline(y=usual.mean, line={"color": PALETTE[1], "width": 1.4, "dash": "dash"})
-        _label(figure, usual.mean, f"mean {usual.mean:,.1f} %", theme)
+        _label(figure, usual.mean, f"mean {usual.mean:,.1f} %", theme, "center")
     figure.add_hline(y=now_apr_pct, line={"color": theme.accent, "width": 1.4, "dash": "dot"})
-    _label(figure, now_apr_pct, f"predicted now {now_apr_pct:,.1f} %", theme)
+    _label(figure, now_apr_pct, f"predicted now {now_apr_pct:,.1f} %", theme, "left")
     figure.update_layout(showlegend=False)
     figure.update_yaxes(ticksuffix=" %")
     return figure
 
 
-def _label(figure: go.Figure, y: float, text: str, theme: Theme) -> None:
+def _label(figure: go.Figure, y: float, text: str, theme: Theme, side: str) -> None:
+    """The name of a level, each on a side of its own."""
     figure.add_annotation(
-        x=0, xref="paper", y=y, text=text, showarrow=False, xanchor="left", yanchor="bottom",
-        font={"size": 11, "color": theme.muted},
-    )  # fmt: skip
+        x={"left": 0.0, "center": 0.5, "right": 1.0}[side],
+        xref="paper",
+        y=y,
+        text=text,
+        showarrow=False,
+        xanchor=side,
+        yanchor="bottom",
+        bgcolor=ground(theme.surface, 0.75),
+        borderpad=1,
+        font={"size": 11, "color": theme.text},
+    )

@@ -26,13 +26,13 @@ _CONTRACT = ["exchange", "native_symbol"]
 #: rows of the table that are sent
 _MOST_ROWS = 500
 _GRID = [
-    widgets.column("exchange", "Exchange", minWidth=110),
-    widgets.column("symbol", "Contract", cellClass="strong", minWidth=150),
-    widgets.column("completeness_pct", "Complete, %", ".2f", minWidth=96),
+    widgets.column("exchange", "Exchange", minWidth=124),
+    widgets.column("symbol", "Contract", cellClass="strong", minWidth=190),
+    widgets.column("completeness_pct", "Complete, %", ".2f", minWidth=104),
     widgets.column(
         "completeness_class",
         "Class",
-        minWidth=118,
+        minWidth=132,
         cellClassRules={
             "cell-healthy": "params.value == 'complete'",
             "cell-warning": "params.value == 'partial high' || params.value == 'partial medium'",
@@ -41,11 +41,11 @@ _GRID = [
     ),
     widgets.column("expected_slots", "Due", ",d", minWidth=72),
     widgets.column("missing", "Missing", ",d"),
-    widgets.column("n_unrecoverable", "Cannot be fetched again", ",d", minWidth=160,
+    widgets.column("n_unrecoverable", "Cannot be fetched again", ",d", minWidth=168,
         cellClassRules={"cell-stale": "params.value > 0"}),
-    widgets.column("history_floor", "Kept since, UTC", minWidth=136),
+    widgets.column("history_floor", "Kept since, UTC", minWidth=150),
     widgets.column("surplus_rows", "Surplus", ",d"),
-    widgets.column("last_event", "Last settlement, UTC", minWidth=150),
+    widgets.column("last_event", "Last settlement, UTC", minWidth=160),
 ]  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def layout(services: Services, _search: str) -> Component:
                     widgets.panel(
                         "Settlements stored, contract by day",
                         html.P(id="completeness-said", className="quiet"),
-                        html.Div(graph("completeness-map"), className="coverage-scroll"),
+                        html.Div(graph("completeness-map"), className="heat-place"),
                         _legend(),
                         controls=[
                             dropdown("completeness-exchange", exchanges, _ALL, "Exchange", multi=False),
@@ -135,29 +135,29 @@ def register(app: Dash, services: Services) -> None:
 
 def days(services: Services, contracts: pl.DataFrame) -> pl.DataFrame:
     """FundingCompleteness of the contracts (its rows), day by day over the window that ends with their newest day."""
-    funding, last = services.settings.funding, contracts["day"].max()
-    assert isinstance(last, date)
-    window = [last - timedelta(days=back) for back in range(funding.window_days)]
+    last: date = contracts["day"].sort()[-1]
+    window = [last - timedelta(days=back) for back in range(services.settings.funding.window_days)]
     where = {name: contracts[name].unique().sort().to_list() for name in _CONTRACT}
     terms = services.data.load("funding_contracts", where=where)
     # a settlement at midnight may be stamped in the day before, its interval told by the one before that
     rates = services.data.load_or_none("funding_rates", start=window[-1] - timedelta(days=1), end=last, where=where)
     floors = contracts.select(*_CONTRACT, "history_floor")
-    wanted = [frame.join(floors, on=_CONTRACT, how="semi") for frame in (rates, terms) if frame is not None]
-    if len(wanted) < 2:
+    if rates is None:
         return contracts.clear()
-    return completeness_of(*wanted, floors, days=window, window_days=1, now=clock.now())
+    events, listed = (frame.join(floors, on=_CONTRACT, how="semi") for frame in (rates, terms))
+    return completeness_of(events, listed, floors, days=window, window_days=1, now=clock.now())
 
 
 def _cards(worst: pl.DataFrame) -> Component:
-    known = worst["completeness_pct"].drop_nulls()
+    share = worst.select(pl.col("completeness_pct").mean()).item()
+    newest = worst.select(pl.col("day").max()).item()
     counts = dict(worst["completeness_class"].value_counts().iter_rows())
     gone = worst.filter(pl.col("n_unrecoverable") > 0).height
     missing = int((worst["expected_slots"] - worst["hit_slots"]).sum())
     below = worst.height - counts.get("complete", 0)
     return widgets.cards(
-        widgets.card("Listed contracts", wording.count(worst.height), f"up to {wording.day(worst['day'].max())}"),
-        widgets.card("Mean completeness", percent(known.mean() if known.len() else None, 2), "of settlements due"),
+        widgets.card("Listed contracts", wording.count(worst.height), f"up to {wording.day(newest)}"),
+        widgets.card("Mean completeness", percent(share), "of settlements due"),
         widgets.card("Complete", wording.count(counts.get("complete", 0)), "95 % or more", "good"),
         widgets.card(
             "Below",

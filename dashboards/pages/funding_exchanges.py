@@ -73,9 +73,9 @@ def _score(services: Services, found: pl.DataFrame) -> tuple[float, str]:
     try:
         checks = services.orchestrator.failed_checks()
     except OrchestratorUnavailable:
-        return round_health(found, []), "without checks: Dagster does not tell"
+        return round_health(found, []), "checks unknown"
     failed = [(check.check, check.severity) for check in checks if check.asset == _CHECKED]
-    return round_health(found, failed), "of the newest round, 0 to 100"
+    return round_health(found, failed), "newest round, of 100"
 
 
 def health_card(services: Services, found: pl.DataFrame) -> Component:
@@ -84,7 +84,7 @@ def health_card(services: Services, found: pl.DataFrame) -> Component:
         return widgets.card("Health", wording.NO_DATA, "no look at any exchange is stored", "idle")
     score, note = _score(services, found)
     status = health_status(score)
-    return widgets.card("Health", f"{score:.0f}", f"{status}, {note}", widgets.TONES[status])
+    return widgets.card("Health", f"{score:.0f}", f"{status}; {note}", widgets.TONES[status])
 
 
 def health_pill(services: Services) -> Component:
@@ -156,7 +156,7 @@ def _requests(services: Services, exchanges: list[str]) -> Component:
     sources = {source.name: source for source in services.sources.facts()}
     budgets = asked(services.settings)
     if not budgets:
-        said = widgets.empty("no exchange was asked yet with this home", "make demo")
+        said = widgets.empty("no exchange was asked yet with this home.", widgets.materialise("funding_contracts"))
         return widgets.panel("Requests", said)
     rows = [_request(name, sources.get(name), budgets[name]) for name in exchanges]
     return widgets.panel("Requests", widgets.table(_REQUESTS, rows))

@@ -11,6 +11,7 @@ from dashboards.funding.measures import DEFAULT, MEASURES
 from dashboards.funding.query import HistoryQuery, joined
 from dashboards.pages import funding_exchanges, widgets, wording
 from dashboards.pages.funding_shared import HIDDEN, SHORT, TICK, VERSION, nothing
+from dashboards.pages.funding_shared import cards as row_of
 from dashboards.pages.funding_words import percent, usd
 from dashboards.pages.page import in_thread
 from dashboards.rest.funding_rows import contracts_now, grid_now
@@ -137,25 +138,27 @@ def cards(services: Services) -> Component:
         contracts = contracts_now(services, None)
     except NotMaterialised:
         missing = widgets.card("Contracts", wording.NO_DATA, "no look at any exchange is stored", "idle")
-        return widgets.cards(missing, health)
+        return row_of(missing, health)
     known = contracts.drop_nulls("predicted_apr_pct").sort("predicted_apr_pct")
     present = states.drop_nulls("snapshot_at")
     sizes = contracts["open_interest_usd"].drop_nulls()
-    return widgets.cards(
+    return row_of(
         widgets.card(
             "Contracts", wording.count(contracts.height), f"{contracts.height - known.height:,} without a rate"
         ),
         widgets.card("Exchanges", wording.count(contracts["exchange"].n_unique()), f"of {states.height:,} in use"),
         widgets.card("Assets", wording.count(contracts["base_asset"].n_unique()), "with an open contract"),
         widgets.card(
-            "Average APR", percent(known["predicted_apr_pct"].mean()), "of predicted rates, each contract once"
+            "Average APR",
+            percent(known.select(pl.col("predicted_apr_pct").mean()).item()),
+            "predicted, each contract once",
         ),
         _extreme("Highest APR", known.tail(1)),
         _extreme("Lowest APR", known.head(1)),
         widgets.card(
             "Open interest",
             usd(float(sizes.sum()) if sizes.len() else None),
-            f"{contracts.height - sizes.len():,} contracts unknown",
+            f"{contracts.height - sizes.len():,} of unknown size",
         ),
         funding_exchanges.age_card(present["age_min"]),
         health,

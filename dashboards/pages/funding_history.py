@@ -97,7 +97,7 @@ def register(app: Dash, services: Services) -> None:
         Input("funding-span", "value"),
     )
     def ask(asset: str | None, contracts: list[str] | None, measure: str, span: str) -> str:
-        return HistoryQuery(asset, tuple(contracts or ()), measure, span).text
+        return HistoryQuery.stated(asset=asset, contracts=contracts, measure=measure, span=span).text
 
     @app.callback(
         Output("funding-zoom", "data"),
@@ -230,9 +230,10 @@ def said(events: pl.DataFrame, column: str, query: HistoryQuery) -> str:
     if events.is_empty():
         return "No settlement of these contracts is stored in this span."
     unknown = events[column].null_count()
+    first, last = events["funding_time"].sort().gather([0, -1])
     parts = [
-        f"{events.height:,} settlements, {events['funding_time'].min():%Y-%m-%d %H:%M} to "
-        f"{events['funding_time'].max():%Y-%m-%d %H:%M} UTC; each step covers the interval that ends at its settlement"
+        f"{events.height:,} settlements, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC; each step covers the "
+        "interval that ends at its settlement"
     ]
     if unknown:
         parts.append(f"{unknown:,} of unknown interval are not drawn")

@@ -1,6 +1,5 @@
 """The opportunities tab of the funding page: pairs net of assumed costs, filtered; one pair in detail below."""
 
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -35,7 +34,7 @@ _GRID = [
     widgets.column("base_asset", "Asset", cellClass="strong", minWidth=80, pinned="left"),
     widgets.column("long_exchange", "Long", minWidth=116),
     widgets.column("short_exchange", "Short", minWidth=116),
-    widgets.column("net_apr_pct", "Net APR, %", ",.2f", minWidth=96, cellClass="strong"),
+    widgets.column("net_apr_pct", "Net APR, %", ",.2f", minWidth=96, cellClass="strong ag-right-aligned-cell"),
     widgets.column("gross_apr_pct", "Gross APR, %", ",.2f", minWidth=104),
     widgets.column("cost_apr_pct", "Costs, %", ",.2f"),
     widgets.column("long_apr", "Long APR, %", ",.2f", minWidth=100),
@@ -127,7 +126,7 @@ def register(app: Dash, services: Services) -> None:
         Input("funding-pair", "data"),
     )
     def ask(*values: Any) -> str:
-        return query_of(*values).text
+        return PairsQuery.stated(**dict(zip((*_FILTERS, "pair"), values, strict=True))).text
 
     @app.callback(
         Output("funding-pairs-note", "children"),
@@ -163,23 +162,6 @@ def register(app: Dash, services: Services) -> None:
         return chosen if chosen and chosen != current else no_update
 
 
-def query_of(*values: Any) -> PairsQuery:
-    """The query of what the controls hold, in the order of the filters, and of the open pair.
-
-    What a control may not hold (a holding time of zero) counts as not stated.
-    """
-    *chosen, pair = values
-    stated = dict(zip(_FILTERS, chosen, strict=True))
-    lists = {name: tuple(stated[name] or ()) for name in ("assets", "exchanges")}
-    hours = tuple(float(each) for each in stated["intervals"] or ())
-    numbers = {
-        name: None if value is None else float(value)
-        for name, value in stated.items()
-        if name not in (*lists, "intervals")
-    }
-    return PairsQuery.of(replace(PairsQuery(**lists, **numbers, intervals=hours), pair=pair).text)
-
-
 def said(pairs: pl.DataFrame, left: pl.DataFrame, costs: OpportunitySettings) -> str:
     """How many pairs there are, how many are left and shown, and what the costs assume."""
     if pairs.is_empty():
@@ -188,5 +170,5 @@ def said(pairs: pl.DataFrame, left: pl.DataFrame, costs: OpportunitySettings) ->
     return (
         f"{shown} of {pairs.height:,} pairs, round of {pairs['as_of'][0]:%Y-%m-%d %H:%M} UTC. Predicted rates; net of "
         f"taker fees of four fills and {costs.slippage_pct:g} % slippage, held {costs.holding_days:g} days. One "
-        "exchange is asked of either leg, several of both. Choose a row for its detail."
+        "exchange or interval is asked of either leg, several of both. Choose a row for its detail."
     )

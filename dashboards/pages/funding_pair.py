@@ -8,12 +8,12 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from dashboards.figures import empty_figure
-from dashboards.funding.pair import SIDES, legs, pair_of, projections
-from dashboards.funding.pairs import costed
+from dashboards.funding.pair import legs, pair_of, projections
+from dashboards.funding.pairs import SIDES, costed
 from dashboards.funding.query import PairsQuery, parted
 from dashboards.funding.spread import Usual, oriented, spread_figure
 from dashboards.pages import widgets, wording
-from dashboards.pages.funding_shared import HIDDEN, THEME, TICK, VERSION, VIEWPORT, graph, points
+from dashboards.pages.funding_shared import HIDDEN, THEME, TICK, VERSION, VIEWPORT, cards, graph, points
 from dashboards.pages.funding_words import countdown, hours, percent, usd
 from dashboards.pages.page import in_thread
 from dashboards.rest.funding_rows import contracts_now, next_funding, pairs_now, seconds_until
@@ -98,7 +98,12 @@ def register(app: Dash, services: Services, query_store: str) -> None:
             reason = f"no hour of the last {_DAYS} days was settled at both exchanges"
             return empty_figure(look(theme)), HIDDEN, widgets.empty(reason)
         figure = spread_figure(
-            spreads, _usual(services, pair), pair["gross_apr_pct"], look(theme), most=points(viewport), view=query.pair
+            spreads,
+            _usual(services, pair),
+            pair["gross_apr_pct"],
+            look(theme),
+            most=points(viewport),
+            view=str(query.pair),
         )
         return figure, {"height": "300px"}, []
 
@@ -124,20 +129,20 @@ def _pair(services: Services, query: PairsQuery) -> dict[str, Any] | None:
 def _cards(pair: dict[str, Any]) -> Component:
     z = "z unknown" if pair["spread_z"] is None else f"z {pair['spread_z']:+.2f}"
     flag = f", {pair['z_flag']}" if pair["z_flag"] else ""
-    return widgets.cards(
+    return cards(
         widgets.card("Net APR", percent(pair["net_apr_pct"]), f"rank {pair['rank']:,}", _tone(pair["net_apr_pct"])),
         widgets.card("Gross APR", percent(pair["gross_apr_pct"]), f"{z}{flag} among its own"),
         widgets.card(
             "Round trip",
             percent(pair["round_trip_cost_pct"], 3),
-            f"{percent(pair['cost_apr_pct'])} a year at this holding time",
+            f"{percent(pair['cost_apr_pct'])} a year so held",
         ),
         widgets.card(
             "Breakeven",
             wording.NO_DATA if pair["breakeven_hours"] is None else hours(pair["breakeven_hours"]),
-            "no spread" if pair["breakeven_hours"] is None else "until the spread has paid the round trip",
+            "no spread" if pair["breakeven_hours"] is None else "until the round trip is paid",
         ),
-        widgets.card("Basis", percent(pair["basis_pct"], 3), "short over long mark price"),
+        widgets.card("Basis", percent(pair["basis_pct"], 3), "short over long mark"),
         widgets.card("Capacity", usd(pair["capacity_usd"]), f"of {usd(pair['combined_oi_usd'])} in both legs"),
         widgets.card(
             "Both settle every",

@@ -40,6 +40,11 @@ def nothing(missing: NotMaterialised) -> Component:
     return html.Section(widgets.empty(said, command or None), className="panel")
 
 
+def cards(*items: Component) -> Component:
+    """A row of cards, wide enough for what they say."""
+    return html.Div(list(items), className="cards funding-cards")
+
+
 def graph(name: str, height: int | None = None) -> Component:
     """A place for a plot."""
     return dcc.Graph(

@@ -9,12 +9,12 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def usd(value: float | None) -> str:
-    """1234567890 as 1.23 B USD."""
+    """1234567890 as 1.23 B USD, 313200 as 313 k USD."""
     if value is None:
         return NO_DATA
     for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
-            return f"{value / size:,.2f} {unit} USD"
+            return f"{value / size:.3g} {unit} USD"
     return f"{value:,.0f} USD"
 
 
@@ -23,7 +23,7 @@ def hours(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     if value >= 48:
-        return f"{value / 24:,.1f} d"
+        return f"{value / 24:,.3g} d"
     return f"{value:.3g} h" if value >= 1 else f"{60 * value:.0f} min"
 
 

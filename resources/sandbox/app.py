@@ -19,6 +19,7 @@ from resources.sandbox import (
     dydx,
     glassnode,
     hyperliquid,
+    kucoin,
     okx,
     polygon,
     yahoo,
@@ -52,7 +53,7 @@ def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[]
     app.include_router(polygon.router(desk))
     app.include_router(yahoo.router(desk))
     app.include_router(glassnode.router(desk))
-    for exchange in (binance_futures, binance_archive, bybit, okx, hyperliquid, deribit, dydx):
+    for exchange in (binance_futures, binance_archive, bybit, okx, hyperliquid, deribit, dydx, kucoin):
         app.include_router(exchange.router(desk))
     app.add_middleware(Ledger, asked=asked)
 

@@ -6,7 +6,7 @@ _DAILY = ("polygon", "yahoo")
 #: vendors whose rows are hours
 HOURLY = ("glassnode",)
 #: exchanges of perpetuals, whose rows are settlements; and files of past ones
-EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "dydx")
+EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "dydx", "kucoin")
 ARCHIVES = ("binance_archive",)
 VENDORS = (*_DAILY, *HOURLY, *EXCHANGES, *ARCHIVES)
 #: `dates` of these may also name single hours, as 2024-06-10T05 (UTC)

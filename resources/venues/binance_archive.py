@@ -21,7 +21,7 @@ from resources.http import judge
 from resources.http.client import VendorClient, connect
 from resources.http.errors import Malformed, NotFound, VendorError
 from resources.http.transport import Reply, Timing
-from resources.venues.pager import TOLERANCE
+from resources.venues.pager import TOLERANCE, in_order
 from resources.venues.rows import Rows, frame
 from resources.venues.venue import EVENTS
 
@@ -77,10 +77,11 @@ def month_of(packed: bytes, checksum: bytes, native_symbol: str, year: int, mont
     events = events_of(_unpacked(packed), native_symbol)
     first = datetime(year, month, 1, tzinfo=UTC)
     after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    others = events.filter(~pl.col(_AT).is_between(first - TOLERANCE, after, closed="left"))
-    if others.height:
-        raise Malformed(NAME, f"the file of {first:%Y-%m} holds {others.height} rows of other months: {others[_AT][0]}")
-    return events.unique(_AT, keep="last", maintain_order=True).sort(_AT)
+    times = events[_AT]
+    others = times.filter((times < first - TOLERANCE) | (times >= after))
+    if len(others):
+        raise Malformed(NAME, f"the file of {first:%Y-%m} holds {len(others)} rows of other months: {others[0]}")
+    return in_order(events)
 
 
 def events_of(table: bytes, native_symbol: str) -> pl.DataFrame:

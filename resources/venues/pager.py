@@ -103,11 +103,8 @@ class _Walk:
 
     def walked(self, floor: datetime | None) -> Walked:
         """What came of it."""
-        rows = pl.concat([EVENTS.to_frame(), *self.pages])
-        if rows[_AT].n_unique() < rows.height:
-            rows = rows.unique(_AT, keep="last", maintain_order=True)
         return Walked(
-            frame=rows.sort(_AT),
+            frame=in_order(pl.concat([EVENTS.to_frame(), *self.pages])),
             floor=floor,
             requests=len(self.asked),
             outside=self.outside,
@@ -247,8 +244,16 @@ class _Walk:
         return min(found, default=None)
 
 
+def in_order(events: pl.DataFrame) -> pl.DataFrame:
+    """EVENTS by time, of those with the same stamp the last."""
+    if events[_AT].n_unique() < events.height:
+        events = events.unique(_AT, keep="last", maintain_order=True)
+    return events.sort(_AT)
+
+
 def _where(rows: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
-    """The chosen rows: mostly all of them, which costs nothing."""
+    """The chosen rows: mostly all of them."""
+    # pages are short and many: a query costs more than what it does to some hundred rows
     return rows if chosen.all() else rows.filter(chosen)
 
 

@@ -3,8 +3,9 @@
 The clock stands at 2026-10-05 12:03. Five exchanges are in use; four were looked at at 12:00, okx at 11:20. Open are
 
     binance_usdm  BTC-USDT-PERP 8 h 0.0001   BTC-USDC-PERP 8 h 0.0002   ETH-USDT-PERP 8 h 0
+                  SOL-USDT-PERP 8 h 0        1000PEPE-USDT-PERP 8 h 0.0001
     bybit         BTC-USDT-PERP 4 h 0.0001   ETH-USDT-PERP 8 h -0.0003
-    dydx          BTC-USD-PERP  1 h 0.00001  (states no time of its next settlement)
+    dydx          BTC-USD-PERP  1 h 0.00001  SOL-USD-PERP 1 h 0.0001  (states no time of its next settlement)
     hyperliquid   1000PEPE-USDC-PERP (kPEPE) 1 h 0.00005
     okx           BTC-USDT-PERP 8 h, no rate
 
@@ -12,16 +13,25 @@ and OLD-USDT-PERP of bybit is closed. Settled are three payments of binance_usdm
 and of bybit's ETH four, of which the last two are hourly.
 """
 
+import functools
+import shutil
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from dashboards.app import create_app
+from market_assets.core.settings import RetentionSettings
 from market_assets.settings import Settings, settings
 from market_assets.tables import contract
 from resources.stores import open_store
+from resources.stores.lake import LakeStore
 from resources.stores.protocol import PartitionStore
 
 KEY = "the-first-key"
@@ -47,22 +57,44 @@ def configure(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
 
 
 def fill(found: Settings, *, source: str = "") -> PartitionStore:
-    """Store all of it; `source` ends every source that is stored."""
-    store = open_store(found)
+    """Store all of it; `source` ends every source that is stored. Written once per process, then copied."""
+    lake = Path(_written(found.retention, source).name, "lake")
+    shutil.copytree(lake, found.home / "lake", dirs_exist_ok=True)
+    return open_store(found)
+
+
+@functools.cache
+def _written(retention: RetentionSettings, source: str) -> tempfile.TemporaryDirectory:
+    folder = tempfile.TemporaryDirectory(prefix="funding-home-")
+    store = LakeStore(Path(folder.name), retention)
     for name, rows in tables().items():
-        table = contract(name)
-        frame = pl.DataFrame([{**row(name), **values} for values in rows], schema=table.schema)
-        if "source" in frame.columns:
-            frame = frame.with_columns(pl.col("source") + source)
-        for partition, part in table.split(table.validate(frame)).items():
-            store.write(table, partition, part)
-    return store
+        write(store, name, rows, source=source)
+    return folder
 
 
-def write(store: PartitionStore, name: str, rows: list[dict[str, Any]]) -> None:
+def reader(monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """A client of an app over the home that all tests of this process share: for those that only read."""
+    monkeypatch.setenv("MARKET_ASSETS_HOME", _shared_home().name)
+    return TestClient(_shared_app(configure(monkeypatch)), raise_server_exceptions=False)
+
+
+@functools.cache
+def _shared_home() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="funding-home-")
+
+
+@functools.cache
+def _shared_app(found: Settings) -> FastAPI:
+    fill(found)
+    return create_app(found)
+
+
+def write(store: PartitionStore, name: str, rows: list[dict[str, Any]], *, source: str = "") -> None:
     """Replace the partitions of these rows; what a row does not say is null, or plain where it may not be."""
     table = contract(name)
     frame = pl.DataFrame([{**row(name), **values} for values in rows], schema=table.schema)
+    if "source" in frame.columns:
+        frame = frame.with_columns(pl.col("source") + source)
     for partition, part in table.split(table.validate(frame)).items():
         store.write(table, partition, part)
 
@@ -113,9 +145,12 @@ OPEN: list[tuple[dict[str, Any], float, float | None, float | None]] = [
     (named("binance_usdm", "BTC-USDT-PERP", "BTCUSDT"), 8.0, 0.0001, 5e9),
     (named("binance_usdm", "BTC-USDC-PERP", "BTCUSDC"), 8.0, 0.0002, 1e9),
     (named("binance_usdm", "ETH-USDT-PERP", "ETHUSDT"), 8.0, 0.0, 2e9),
+    (named("binance_usdm", "SOL-USDT-PERP", "SOLUSDT"), 8.0, 0.0, 1e8),
+    (named("binance_usdm", "1000PEPE-USDT-PERP", "1000PEPEUSDT"), 8.0, 0.0001, 3e6),
     (named("bybit", "BTC-USDT-PERP", "BTCUSDT"), 4.0, 0.0001, 3e9),
     (named("bybit", "ETH-USDT-PERP", "ETHUSDT"), 8.0, -0.0003, 1e9),
     (named("dydx", "BTC-USD-PERP", "BTC-USD"), 1.0, 0.00001, 4e7),
+    (named("dydx", "SOL-USD-PERP", "SOL-USD"), 1.0, 0.0001, 1e7),
     (named("hyperliquid", "1000PEPE-USDC-PERP", "kPEPE"), 1.0, 0.00005, 2e6),
     (named("okx", "BTC-USDT-PERP", "BTC-USDT-SWAP"), 8.0, None, None),
 ]
@@ -308,7 +343,7 @@ def opportunities() -> list[dict[str, Any]]:
         pair(
             2,
             "PEPE",
-            leg("okx", "1000PEPE-USDT-PERP", 0.0001, 8.0, 5.0, 3e6),
+            leg("binance_usdm", "1000PEPE-USDT-PERP", 0.0001, 8.0, 5.0, 3e6),
             leg("hyperliquid", "1000PEPE-USDC-PERP", 0.00005, 1.0, 4.5, 2e6),
         ),
         pair(

@@ -21,6 +21,7 @@ CLIENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "hyperliquid": ("hyperliquid", {"fetchMarkets": {"types": ["swap"]}}),
     "deribit": ("deribit", {}),
     "dydx": ("dydx", {}),
+    "kucoin": ("kucoinfutures", {}),
 }
 #: exchange -> contract by its own name and by ccxt's
 ASKED = [
@@ -32,6 +33,7 @@ ASKED = [
     ("okx", "BTC-USDT-SWAP", "BTC/USDT:USDT"),
     ("hyperliquid", "kPEPE", "KPEPE/USDC:USDC"),
     ("dydx", "ETH-USD", "ETH/USDC:USDC"),
+    ("kucoin", "XBTUSDTM", "BTC/USDT:USDT"),
 ]
 DAY_MS = 86_400_000
 
@@ -126,6 +128,7 @@ def test_current_rates_and_prices_are_those_of_the_backend(
         ("deribit", "SOL/USDC:USDC", "linear", 1.0, "USDC"),
         ("hyperliquid", "BTC/USDC:USDC", "linear", 1.0, "USDC"),
         ("dydx", "BTC/USDC:USDC", "linear", 1.0, "USDC"),
+        ("kucoin", "BTC/USDT:USDT", "linear", 0.01, "USDT"),
     ],
 )
 def test_contracts_are_what_ccxt_takes_them_for(
@@ -163,6 +166,7 @@ def test_ccxt_knows_the_refusals(client: Callable[[str], Any], sandbox: httpx.Cl
     quotas = {
         "bybit": (ccxt.RateLimitExceeded, lambda: client("bybit").publicGetV5MarketTickers({"category": "linear"})),
         "okx": (ccxt.RateLimitExceeded, lambda: client("okx").publicGetPublicFundingRate({"instId": "ANY"})),
+        "kucoin": (ccxt.RateLimitExceeded, lambda: client("kucoin").futuresPublicGetContractsActive()),
         "deribit": (ccxt.DDoSProtection, lambda: client("deribit").publicGetGetInstruments({"currency": "BTC"})),
         "binance_usdm": (ccxt.DDoSProtection, lambda: client("binance_usdm").fapiPublicGetPremiumIndex()),
     }

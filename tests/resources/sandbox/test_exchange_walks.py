@@ -16,7 +16,7 @@ from resources.venues.exchange import Exchange
 from resources.venues.venue import Instrument
 from tests.resources.sandbox.hand_market import NOW, served
 
-EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "dydx")
+EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "dydx", "kucoin")
 UNTIL = datetime(2026, 3, 17, tzinfo=UTC)
 FIRST = UNTIL - timedelta(days=60)
 #: contracts of 8 hours, of 4, of 1, one that changes with the month, and both margins
@@ -34,6 +34,7 @@ ASKED = [
     ("deribit", "BTC-PERPETUAL"),
     ("deribit", "SOL_USDC-PERPETUAL"),
     ("dydx", "BTC-USD"),
+    ("kucoin", "XBTUSDTM"),
 ]
 
 
@@ -93,14 +94,14 @@ def test_every_settlement_of_60_days_comes_exactly_once(
     assert (history.outside, history.duplicates) == (0, 0)
 
 
-@pytest.mark.parametrize("exchange", ["binance_usdm", "dydx", "okx"], indirect=True)
+@pytest.mark.parametrize("exchange", ["binance_usdm", "dydx", "okx", "kucoin"], indirect=True)
 def test_a_history_that_begins_within_the_window_has_a_floor(exchange: Exchange, market: SyntheticBackend) -> None:
-    """A coin listed two weeks ago, a venue that began in 2023, and one that keeps three months."""
-    native = {"binance_usdm": "NEW2603USDT", "dydx": "BTC-USD", "okx": "BTC-USDT-SWAP"}[exchange.name]
-    first = {
-        "binance_usdm": FIRST,
-        "dydx": datetime(2023, 10, 30, tzinfo=UTC),
-        "okx": UNTIL - timedelta(days=200),
+    """A coin listed two weeks ago, a venue that began in 2023, one that keeps three months, one that keeps 100 rows."""
+    native, first = {
+        "binance_usdm": ("NEW2603USDT", FIRST),
+        "dydx": ("BTC-USD", datetime(2023, 10, 30, tzinfo=UTC)),
+        "okx": ("BTC-USDT-SWAP", UNTIL - timedelta(days=200)),
+        "kucoin": ("XBTUSDTM", FIRST),
     }[exchange.name]
     until = datetime(2023, 11, 10, tzinfo=UTC) if exchange.name == "dydx" else UNTIL
     history = exchange.history(instruments(market, exchange.name)[native], first, until, shortest_hours=1)

@@ -239,9 +239,9 @@ def test_faults_by_api(faulty: Ask):
         ("bybit:correction", "date=YYYY-MM-DD or YYYY-MM-DDTHH"),
         ("bybit:429:reset=2", "retry_after, symbol"),
         ("okx:wrong_symbol", "polygon, yahoo, not of okx"),
-        ("glassnode:same_page", "deribit, dydx, not of glassnode"),
+        ("glassnode:same_page", "dydx, kucoin, not of glassnode"),
         ("binance_archive:wrong_window", "not of binance_archive"),
-        ("kraken:500", "dydx, binance_archive"),
+        ("kraken:500", "kucoin, binance_archive"),
     ],
 )
 def test_unknown_faults_name_the_known_ones(faulty: Ask, spec: str, named: str):
