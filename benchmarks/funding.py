@@ -12,44 +12,40 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks import funding_fetch
 from benchmarks.chain import empty_double
-from benchmarks.funding_market import EXCHANGES, FIRST, N_CONTRACTS, N_DAYS, UNTIL, market, scaled
+from benchmarks.funding_market import EXCHANGES, N_CONTRACTS, N_DAYS, UNTIL, first_of, market, scaled
 from benchmarks.layers import Layers
 from benchmarks.measure import Meter, Row, asking, fresh
 
 GOAL_S = 15.0
 #: contracts an exchange in the comparison with the peer
 _SAMPLE = 10
-_DAYS = [f"{FIRST + timedelta(days=n):%Y-%m-%d}" for n in range(N_DAYS)]
-_TODAY = f"{UNTIL:%Y-%m-%d}"
-#: what follows, and of which days
-_THEN = {
-    "funding_rates": [_TODAY],
-    "funding_snapshot": [_TODAY],
-    "funding_completeness": [_TODAY],
-    "funding_hourly_rates": _DAYS,
-    "funding_statistics": [_TODAY],
-}
+#: what follows of the day after, and of all days
+_THEN = ("funding_rates", "funding_snapshot", "funding_completeness", "funding_statistics")
+_THEN_OF_ALL = "funding_hourly_rates"
 
 
-def rows(home: Path, perpetuals: int = N_CONTRACTS, sample: int = _SAMPLE) -> list[Row]:
+def rows(home: Path, perpetuals: int = N_CONTRACTS, n_days: int = N_DAYS, sample: int = _SAMPLE) -> list[Row]:
     """Our own share of the month, and a sample of it against the peer. Raises RuntimeError where rows are wrong."""
     with market(home / "sandbox", perpetuals) as url:
-        variables = {"EXCHANGES": json.dumps(EXCHANGES), "START_DATE": f"{FIRST - timedelta(days=7):%Y-%m-%d}"}
         env = asking(
-            home / "ours", url, **{f"MARKET_ASSETS_FUNDING__{name}": value for name, value in variables.items()}
+            home / "ours",
+            url,
+            MARKET_ASSETS_FUNDING__EXCHANGES=json.dumps(EXCHANGES),
+            MARKET_ASSETS_FUNDING__START_DATE=f"{first_of(n_days + 7):%Y-%m-%d}",
+            MARKET_ASSETS_FUNDING__WINDOW_DAYS=str(n_days),
         )
-        found = fresh(["-m", "benchmarks.funding", str(perpetuals)], env)
-        compared = funding_fetch.rows(home / "sample", url, perpetuals, sample)
+        found = fresh(["-m", "benchmarks.funding", str(perpetuals), str(n_days)], env)
+        sampled = {"perpetuals": perpetuals, "n_days": n_days, "per_exchange": sample}
+        compared = funding_fetch.rows(home / "sample", url, **sampled)
     return [
         Row(
             name="funding_chain",
-            what=f"funding: {N_DAYS} days x {perpetuals:,} hourly contracts, wire to checked partitions: our own CPU",
+            what=f"funding: {n_days} days x {perpetuals:,} hourly contracts, wire to checked partitions: our own CPU",
             ours=found["own_cpu_s"],
             unit="s",
             goal=f"under {GOAL_S:g} s CPU besides HTTP and Dagster",
@@ -60,7 +56,7 @@ def rows(home: Path, perpetuals: int = N_CONTRACTS, sample: int = _SAMPLE) -> li
     ]
 
 
-def measure(perpetuals: int) -> dict[str, Any]:
+def measure(perpetuals: int, n_days: int) -> dict[str, Any]:
     """Run the month and its empty double in this process, then what is derived of it."""
     import dagster as dg
 
@@ -75,16 +71,17 @@ def measure(perpetuals: int) -> dict[str, Any]:
     shutil.copyfile(home / "dagster.yaml", beside / "dagster.yaml")
     ours = build_defs(found)
     empty = empty_double(ours)
-    layers = Layers()
+    layers, days = Layers(), [f"{first_of(n_days - n):%Y-%m-%d}" for n in range(n_days)]
     with dg.DagsterInstance.from_config(str(home)) as one, dg.DagsterInstance.from_config(str(beside)) as other:
         for defs, instance in ((ours, one), (empty, other)):
             _run(defs, instance, "funding_contracts", EXCHANGES)
         with layers.watching(_layers()):
-            whole = _run(ours, one, "funding_rates", _keys(_DAYS))
-        double = _run(empty, other, "funding_rates", _keys(_DAYS))
-        n_rows = _verified(perpetuals)
-        alone = again()
-        then = {name: _run(ours, one, name, _keys(days)).as_dict() for name, days in _THEN.items()}
+            whole = _run(ours, one, "funding_rates", _keys(days))
+        double = _run(empty, other, "funding_rates", _keys(days))
+        n_rows = _verified(perpetuals, n_days)
+        alone = again(days)
+        then = {name: _run(ours, one, name, _keys([f"{UNTIL:%Y-%m-%d}"])).as_dict() for name in _THEN}
+        then[_THEN_OF_ALL] = _run(ours, one, _THEN_OF_ALL, _keys(days)).as_dict()
     spent = {name: layers.seconds[name] for name in ("http", "raw_store", "bookkeeping", "reading", "paging")}
     fetching = spent["http"] + spent["raw_store"] + spent["bookkeeping"]
     return {
@@ -101,7 +98,7 @@ def measure(perpetuals: int) -> dict[str, Any]:
     }
 
 
-def again() -> dict[str, float]:
+def again(days: Sequence[str]) -> dict[str, float]:
     """CPU of transforming, validating and storing what is stored, each by itself."""
     import polars as pl
 
@@ -116,9 +113,9 @@ def again() -> dict[str, float]:
     spent = {name: Meter() for name in ("transform", "validate", "store")}
     for exchange in EXCHANGES:
         contracts = store.read(schemas.FundingContracts.contract(), [exchange])
-        events = rates.natives(store.read(contract, [f"{day}|{exchange}" for day in _DAYS]))
+        events = rates.natives(store.read(contract, [f"{day}|{exchange}" for day in days]))
         with spent["transform"].running():
-            parts = contract.split(rates.rates(events, contracts, first=FIRST, until=UNTIL))
+            parts = contract.split(rates.rates(events, contracts, first=first_of(len(days)), until=UNTIL))
         with spent["validate"].running():
             contract.validate(pl.concat(parts.values()))
         with spent["store"].running():
@@ -163,17 +160,17 @@ def _run(defs: Any, instance: Any, asset: str, keys: Sequence[str]) -> Meter:
     return meter
 
 
-def _verified(perpetuals: int) -> int:
+def _verified(perpetuals: int, n_days: int) -> int:
     """How many settlements are stored. Raises AssertionError where one of an hourly contract is missing."""
     from market_assets.funding import schemas
     from market_assets.settings import settings
     from resources.stores import open_store
 
     stored = open_store(settings()).read(schemas.FundingRates.contract(), columns=["base_asset", "rate_native"])
-    hourly, wanted = stored.filter(scaled("base_asset")).height, perpetuals * N_DAYS * 24
+    hourly, wanted = stored.filter(scaled("base_asset")).height, perpetuals * n_days * 24
     assert hourly == wanted, f"{wanted:,} settlements of hourly contracts must be stored, are {hourly:,}"
     return stored.height
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]))))
+    print(json.dumps(measure(*map(int, sys.argv[1:]))))

@@ -9,29 +9,28 @@ the peer would need for all contracts is told as its time for one, times their n
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.funding_market import EXCHANGES, FIRST, N_DAYS, UNTIL, scaled
+from benchmarks.funding_market import EXCHANGES, UNTIL, first_of, scaled
 from benchmarks.measure import ROOT, Meter, Row, asking, fresh
 
 _PEER = str(ROOT / "benchmarks" / "funding_httpx.py")
 
 
-def rows(home: Path, url: str, perpetuals: int, per_exchange: int) -> list[Row]:
+def rows(home: Path, url: str, *, perpetuals: int, n_days: int, per_exchange: int) -> list[Row]:
     """The comparison over the first contracts of each exchange. Raises RuntimeError where a settlement differs."""
     home.mkdir(parents=True, exist_ok=True)
     env = asking(home / "fetch", url)
-    ours = fresh(["-m", "benchmarks.funding_fetch", str(home), str(per_exchange)], env)
+    ours = fresh(["-m", "benchmarks.funding_fetch", str(home), str(n_days), str(per_exchange)], env)
     files = [str(home / name) for name in ("contracts.json", "theirs.parquet")]
-    theirs = fresh([_PEER, url, FIRST.isoformat(), UNTIL.isoformat(), *files], env)
+    theirs = fresh([_PEER, url, first_of(n_days).isoformat(), UNTIL.isoformat(), *files], env)
     compared = fresh(["-m", "benchmarks.funding_fetch", str(home)], env)
     n_contracts = ours["contracts"]
     return [
         Row(
             name="funding_fetch",
-            what=f"funding: {N_DAYS} days of {n_contracts} hourly contracts fetched and parsed: CPU",
+            what=f"funding: {n_days} days of {n_contracts} hourly contracts fetched and parsed: CPU",
             ours=ours["cpu_s"],
             unit="s",
             peer="plain httpx and pandas loop that keeps and verifies nothing",
@@ -47,7 +46,7 @@ def rows(home: Path, url: str, perpetuals: int, per_exchange: int) -> list[Row]:
     ]
 
 
-def fetch(folder: Path, per_exchange: int) -> dict[str, Any]:
+def fetch(folder: Path, n_days: int, per_exchange: int) -> dict[str, Any]:
     """Ask for the first contracts of each exchange; writes which, and what came. What it cost."""
     import polars as pl
 
@@ -55,7 +54,7 @@ def fetch(folder: Path, per_exchange: int) -> dict[str, Any]:
     from resources.vendors.registry import Vendors
     from resources.venues.venue import Instrument
 
-    vendors = Vendors(settings())
+    vendors, first = Vendors(settings()), first_of(n_days)
     asked: list[tuple[str, Instrument]] = []
     for name in EXCHANGES:
         listed = vendors.exchange(name).listing().frame.filter(scaled("native_base")).head(per_exchange)
@@ -63,7 +62,7 @@ def fetch(folder: Path, per_exchange: int) -> dict[str, Any]:
         asked += [(name, Instrument(**row)) for row in known]
 
     def history(name: str, one: Instrument) -> pl.DataFrame:
-        found = vendors.exchange(name).history(one, FIRST, UNTIL, 1.0).frame
+        found = vendors.exchange(name).history(one, first, UNTIL, 1.0).frame
         return found.select(
             pl.lit(name).alias("exchange"), "native_symbol", at="funding_time_native", rate="rate_native"
         )
@@ -73,7 +72,8 @@ def fetch(folder: Path, per_exchange: int) -> dict[str, Any]:
     with meter.running():
         found = pl.concat([history(name, one) for name, one in asked])
     vendors.close()
-    found.filter(_within(FIRST, UNTIL)).write_parquet(folder / "ours.parquet")
+    # an exchange's client takes a stamp just before the window as belonging to it
+    found.filter(pl.col("at").is_between(first, UNTIL, closed="left")).write_parquet(folder / "ours.parquet")
     pairs = [(name, one.native_symbol) for name, one in asked]
     (folder / "contracts.json").write_text(json.dumps(pairs))
     return {"contracts": len(asked), "rows": found.height, "wall_s": meter.wall_s, "cpu_s": meter.cpu_s}
@@ -92,17 +92,10 @@ def compare(folder: Path) -> dict[str, Any]:
     return {"rows_equal": mine.height}
 
 
-def _within(first: datetime, until: datetime) -> Any:
-    import polars as pl
-
-    # an exchange's client takes a stamp just before the window as belonging to it
-    return pl.col("at").is_between(first, until, closed="left")
-
-
 def main(arguments: Sequence[str]) -> None:
-    """`python -m benchmarks.funding_fetch DIR N` fetches N contracts an exchange, without N it compares."""
-    folder, *many = arguments
-    print(json.dumps(fetch(Path(folder), int(many[0])) if many else compare(Path(folder))))
+    """`python -m benchmarks.funding_fetch DIR DAYS N` fetches N contracts an exchange, without both it compares."""
+    folder, *asked = arguments
+    print(json.dumps(fetch(Path(folder), *map(int, asked)) if asked else compare(Path(folder))))
 
 
 if __name__ == "__main__":

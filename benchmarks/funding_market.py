@@ -18,9 +18,14 @@ from benchmarks.measure import NOW, environment, free_port, serving
 EXCHANGES = ("binance_usdm", "bybit", "okx", "hyperliquid", "dydx", "deribit")
 N_CONTRACTS = 2275
 N_DAYS = 30
+#: where the days end that are asked for
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
-FIRST = UNTIL - timedelta(days=N_DAYS)
 _SEED = 7
+
+
+def first_of(n_days: int) -> datetime:
+    """Where the last so many days before UNTIL begin."""
+    return UNTIL - timedelta(days=n_days)
 
 
 @contextmanager

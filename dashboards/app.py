@@ -23,6 +23,7 @@ from dashboards.rest import (
     funding_backfill,
     funding_collection,
     funding_history,
+    funding_pair_detail,
     funding_statistics,
     health,
     metrics,
@@ -33,11 +34,14 @@ from dashboards.telemetry import TimingMiddleware
 from market_assets.settings import Settings
 
 TITLE = "market-assets"
-_FUNDING = (funding, funding_statistics, funding_arbitrage, funding_history, funding_backfill, funding_collection)
+_FUNDING = (
+    *(funding, funding_statistics, funding_arbitrage, funding_pair_detail),
+    *(funding_history, funding_backfill, funding_collection),
+)
 _DESCRIPTION = (
     "Stored market data, read-only. Every GET over stored assets takes `as_of` and answers with the versions "
-    "published then; the btc routes with the rows that were available then. Failures are `{detail, code}`, on the "
-    "btc routes `{error: {code, message}}`. "
+    "published then; the btc routes with the rows that were available then, and funding's snapshots with the looks "
+    "that had arrived. Failures are `{detail, code}`, on the btc routes `{error: {code, message}}`. "
     "Writes need `X-API-Key`."
 )
 

@@ -4,7 +4,6 @@ A backfill is a record that Dagster's daemon works off: it names an asset and it
 definitions is not needed to write one, only the asset's name and how it is cut.
 """
 
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
+from market_assets.core import clock
 from market_assets.core.errors import UnknownName
 
 _RUNNING = (BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING)
@@ -39,7 +39,7 @@ def launch(
         asset_graph=graph,
         partition_names=list(keys),
         asset_selection=[key],
-        backfill_timestamp=time.time(),
+        backfill_timestamp=clock.wall().timestamp(),
         tags={},
         dynamic_partitions_store=instance,
         all_partitions=False,

@@ -8,7 +8,7 @@ ends the asking; what was brought until then is kept as well.
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,7 +31,8 @@ from resources.http.workers import Workers
 from resources.vendors.registry import Vendors
 from resources.venues.binance_archive import NAME as ARCHIVE
 from resources.venues.pager import History
-from resources.venues.venue import EVENTS, Instrument
+from resources.venues.registry import VENUES
+from resources.venues.venue import EVENTS, Instrument, Windowed
 
 #: name in the fetch log under which single contracts are remembered for a retry
 CONTRACT_LOG = "funding_rates/contracts"
@@ -39,6 +40,8 @@ CONTRACT_LOG = "funding_rates/contracts"
 _HOPELESS = (BudgetExhausted, CircuitOpen, NotEntitled, RateLimited, Unauthorized)
 _SHOWN = 3
 _LATE = timedelta(minutes=1)
+#: longer than any interval: an exchange that forgets has forgotten what it says so long nothing of
+_SILENCE = timedelta(days=2)
 _DEFAULT_HOURS = 1.0
 _LAST = ("native_symbol", "funding_time", "interval_hours")
 _ROWS = pl.Schema({**EVENTS, "exchange": pl.String(), "ingested_at": UTC_MICROS, "source": pl.String()})
@@ -158,7 +161,20 @@ class FundingHistory:
         archived, spans = self._archived(one, first, until)
         exchange = self.vendors.exchange(self.exchange)
         shortest = self._shortest.get(one.native_symbol, _DEFAULT_HOURS)
-        return archived, [exchange.history(one, *span, shortest) for span in spans]
+        return archived, [self._with_floor(exchange.history(one, *span, shortest), span[0]) for span in spans]
+
+    def _with_floor(self, history: History, first: datetime) -> History:
+        """With the floor of an exchange that forgets, also where it lies within the first window of a walk.
+
+        To the walk a hole there is a hole: most exchanges keep all they ever had.
+        """
+        venue = VENUES.get(self.exchange)
+        forgets = venue is not None and venue.memory is not None and isinstance(venue.history, Windowed)
+        if history.floor is not None or history.frame.is_empty() or not forgets:
+            return history
+        # a walk gives events by time
+        oldest: datetime = history.frame["funding_time_native"][0]
+        return replace(history, floor=oldest) if oldest - first > _SILENCE else history
 
     def _archived(
         self, one: Instrument, first: datetime, until: datetime

@@ -68,7 +68,7 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
         memory.said = said.stamp;
         memory.at = Date.now();
       }
-      const passed = said.runs ? Math.floor((Date.now() - memory.at) / 1000) : 0;
+      const passed = Math.floor((Date.now() - memory.at) / 1000);
       const two = function (n) { return String(n).padStart(2, "0"); };
       return said.seconds.map(function (seconds) {
         if (seconds === null) {

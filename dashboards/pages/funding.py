@@ -40,7 +40,7 @@ def _layout() -> Component:
                     html.Div(className="spacer"),
                     html.Div(id="funding-health"),
                 ],
-                className="btc-head",
+                className="funding-head",
             ),
             html.Div(id="funding-body"),
         ]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from dash import Dash, Input, Output, html
+from dash import Dash, Output, html
 from dash.development.base_component import Component
 
 from dashboards.funding.health import LATE_MIN, STALE_MIN, look_state, round_health
@@ -55,9 +55,9 @@ def layout(_services: Services, _search: str) -> Component:
 def register(app: Dash, services: Services) -> None:
     """Connect the tab."""
 
-    @app.callback(Output("funding-exchanges", "children"), TICK, Input("refresh", "data"))
+    @app.callback(Output("funding-exchanges", "children"), TICK)
     @in_thread
-    def show(_tick: Any, _refresh: Any) -> Any:
+    def show(_tick: Any) -> Any:
         found = states(services)
         summary = widgets.cards(health_card(services, found), age_card(found.drop_nulls("snapshot_at")["age_min"]))
         return [summary, _looks(found), _requests(services, found["exchange"].to_list())]

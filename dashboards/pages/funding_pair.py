@@ -33,9 +33,7 @@ def layout() -> Component:
         widgets.panel(
             "Pair",
             html.Div(id="pair-cards"),
-            html.Div(
-                [html.Div(id="pair-legs"), html.Div(id="pair-projections")], className="two-columns btc-wide-left"
-            ),
+            html.Div([html.Div(id="pair-legs"), html.Div(id="pair-projections")], className="two-columns wide-left"),
             html.Div("Signed spread of settled rates, short minus long, 30 days", className="plot-title"),
             html.Div(id="pair-plot-note"),
             graph("pair-plot", 300),
@@ -72,7 +70,7 @@ def register(app: Dash, services: Services, query_store: str) -> None:
             return {}, " ".join(parted(query.pair)), gone, [], [], None
         title = f"{pair['base_asset']}: long {pair['long_exchange']}, short {pair['short_exchange']}"
         sides = _legs(services, pair)
-        left = {"stamp": f"{tick} {text}", "seconds": [sides[side]["seconds"] for side in SIDES], "runs": True}
+        left = {"stamp": f"{tick} {text}", "seconds": [sides[side]["seconds"] for side in SIDES]}
         return {}, title, _cards(pair), _legs_table(sides), _projections(pair), left
 
     @app.callback(

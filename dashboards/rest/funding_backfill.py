@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboards.rest.answers import json_answer, rows
 from dashboards.rest.auth import Writer
 from dashboards.rest.errors import RESPONSES, ApiError, ErrorBody
-from dashboards.rest.funding_bodies import BackfillStarted, VerifyBody
+from dashboards.rest.funding_history_bodies import BackfillStarted, VerifyBody
 from dashboards.rest.funding_rows import OneExchange, known_contracts, known_exchange, moment
 from dashboards.rest.requests import AsOf, ServicesOf, cached, marked
 from dashboards.services import Services

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from dashboards.rest.answers import json_answer
 from dashboards.rest.errors import RESPONSES
-from dashboards.rest.funding_bodies import CollectionBody, FundingSettingsBody
+from dashboards.rest.funding_history_bodies import CollectionBody, FundingSettingsBody
 from dashboards.rest.requests import AsOf, ServicesOf, cached, marked
 from market_assets.core import clock
 from market_assets.funding import readers

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboards.rest.answers import rows
 from dashboards.rest.errors import RESPONSES, ApiError
-from dashboards.rest.funding_bodies import SettledBody, SparklineBody
+from dashboards.rest.funding_history_bodies import SettledBody, SparklineBody
 from dashboards.rest.funding_rows import (
     AssetName,
     ExchangeName,

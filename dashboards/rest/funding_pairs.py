@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from fastapi import Query
+from fastapi import Depends, Query
 
 from dashboards.rest.answers import rows
 from dashboards.rest.funding_rows import Names, known_assets, known_exchanges, listed
@@ -59,6 +59,9 @@ class Costs:
         if not self.stated:
             return pairs
         return ranked(with_costs(pairs, app.settings.funding.opp.model_copy(update=self.stated)))
+
+
+CostsOf = Annotated[Costs, Depends()]
 
 
 class PairFilters:

@@ -115,7 +115,7 @@ def clear_cache(app: ServicesOf, _writer: Writer) -> Response:
 
 
 @router.get("/api/backfill-status")
-@router.get("/api/backfill/status")
+@router.get("/api/backfill/status", operation_id="backfill_status")
 def backfill_status(app: ServicesOf) -> Response:
     """Dagster's backfills. 503 where its storage does not answer: unknown is not completed."""
     backfills = app.orchestrator.backfills()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from market_assets.cli import config, data, services, symbols
+from market_assets.cli import config, data, services, status, symbols
 from market_assets.core.errors import MarketAssetsError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app.add_typer(symbols.app, name="symbols", help="The universe: list, add, remove
 app.command()(services.sandbox)
 app.command()(services.serve)
 app.command()(services.demo)
-app.command()(data.status)
+app.command()(status.status)
 app.command()(data.health)
 app.command()(data.export)
 

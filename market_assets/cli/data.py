@@ -1,4 +1,4 @@
-"""`market-assets status | health | export`: what is stored, whether all is well, and a way out."""
+"""`market-assets health | export`: whether all is well, and a way out."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ import polars as pl
 import polars.selectors as cs
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from market_assets.btc import export as btc_export
 from market_assets.btc.reading import NAMES as BTC_TABLES
@@ -32,33 +31,6 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
-
-
-def status() -> None:
-    """Print what is stored: tables, partitions, rows, bytes, newest data, last publication."""
-    store = open_store(settings())
-    described = store.describe()
-    table = Table("table", "parts", "rows", "MiB", "newest", "published", box=None)
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:4]:
-        column.justify = "right"
-    for name, contract in TABLES.items():
-        manifests = store.manifests(contract)
-        if not manifests:
-            table.add_row(name, "0", "", "", "not materialised", "")
-            continue
-        newest = max((m.max_time for m in manifests if m.max_time), default=None)
-        table.add_row(
-            name,
-            f"{len(manifests):,}",
-            f"{sum(m.rows for m in manifests):,}",
-            f"{sum(m.bytes for m in manifests) / 2**20:,.2f}",
-            f"{newest:%Y-%m-%d}" if newest else "",
-            f"{max(m.published_at for m in manifests):%Y-%m-%d %H:%MZ}",
-        )
-    console = Console()
-    console.print(f"store: {described.kind} at {described.location}")
-    console.print(table)
 
 
 def health() -> None:

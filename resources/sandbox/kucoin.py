@@ -1,8 +1,8 @@
-"""KuCoin futures on the wire: refusals are HTTP 200 with a code, all numbers but open interest are numbers.
+"""KuCoin futures on the wire: refusals are HTTP 200 with a code; open interest is text, other numbers are numbers.
 
 One answer lists every open contract and states it, dated futures included. Settled funding comes newest
-first, 100 rows at most, both ends of a window included and the older rows left out where there are more;
-that what is older than the newest 100 is gone altogether is the backend's business (seen 2025-12).
+first, both ends of a window included; of a window with more than 100 rows the older ones are left out. What
+the exchange still keeps, the newest 100 rows of a contract, is the backend's business.
 """
 
 from typing import Any

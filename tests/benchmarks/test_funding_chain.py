@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from benchmarks import funding, run
-from benchmarks.funding_market import EXCHANGES, N_DAYS
+from benchmarks.funding_market import EXCHANGES
 from benchmarks.measure import environment, fresh
 from market_assets.settings import settings
 
 #: two hourly contracts an exchange
-N_CONTRACTS = 12
+N_CONTRACTS, N_DAYS = 12, 3
 HOURS = N_DAYS * 24
 
 
@@ -19,7 +19,7 @@ HOURS = N_DAYS * 24
 def measured(tmp_path_factory):
     """A home of both sides, and the rows of the benchmark over them."""
     home = tmp_path_factory.mktemp("funding")
-    return home, {row.name: row for row in funding.rows(home, N_CONTRACTS, sample=1)}
+    return home, {row.name: row for row in funding.rows(home, N_CONTRACTS, N_DAYS, sample=1)}
 
 
 @pytest.mark.slow
@@ -30,8 +30,9 @@ def test_the_chain_is_run_over_every_settlement(measured, monkeypatch):
     assert told["settlements"] > N_CONTRACTS * HOURS
     monkeypatch.setenv("MARKET_ASSETS_HOME", str(home / "ours"))
     settings.cache_clear()
-    with pytest.raises(AssertionError, match=r"9,360 settlements of hourly contracts must be stored, are 8,640"):
-        funding._verified(N_CONTRACTS + 1)
+    with pytest.raises(AssertionError, match=f"must be stored, are {N_CONTRACTS * (HOURS + 12):,}$"):
+        # twelve hours of the day after have been stored since
+        funding._verified(N_CONTRACTS + 3, N_DAYS)
 
 
 @pytest.mark.slow
@@ -44,14 +45,14 @@ def test_every_second_of_cpu_is_somebodys(measured):
     assert sum(parts) == pytest.approx(told["total_cpu_s"])
     assert rows["funding_chain"].ours == told["own_cpu_s"]
     assert min([*told["layers_cpu_s"].values(), *told["alone_cpu_s"].values()]) > 0
-    # a page of each contract at least, and two files of a contract's month
-    assert told["requests"] > N_CONTRACTS + 2
-    assert set(told["then"]) == set(funding._THEN)
+    # a page of each contract at least
+    assert told["requests"] > N_CONTRACTS
+    assert set(told["then"]) == {*funding._THEN, "funding_hourly_rates"}
 
 
 @pytest.mark.slow
 def test_the_script_fetches_what_we_do(measured, tmp_path):
-    """One contract of each exchange over thirty days, hour by hour; a changed rate and a lost row are noticed."""
+    """One contract of each exchange over the days, hour by hour; a changed rate and a lost row are noticed."""
     home, rows = measured
     row = rows["funding_fetch"]
     assert row.details["rows_equal"] == len(EXCHANGES) * HOURS
@@ -62,7 +63,7 @@ def test_the_script_fetches_what_we_do(measured, tmp_path):
     first = pl.int_range(pl.len()) == 0
     changes = {
         "is not": theirs.with_columns(rate=pl.when(first).then(pl.col("rate") + 1e-9).otherwise("rate")),
-        "the peer has 4319": theirs.filter(~first),
+        "the peer has 431": theirs.filter(~first),
     }
     for said, changed in changes.items():
         changed.write_parquet(tmp_path / "theirs.parquet")

@@ -333,36 +333,15 @@ def pair(rank: int, asset: str, long: dict[str, Any], short: dict[str, Any], **v
 
 def opportunities() -> list[dict[str, Any]]:
     """By rank: SOL's hourly leg, PEPE (the golden of the spec), ETH against zero, BTC against dydx and binance_usdm."""
-    return [
-        pair(
-            1,
-            "SOL",
-            leg("binance_usdm", "SOL-USDT-PERP", 0.0, 8.0, 5.0, 1e8),
-            leg("dydx", "SOL-USD-PERP", 0.0001, 1.0, 5.0, 1e7),
-        ),
-        pair(
-            2,
-            "PEPE",
-            leg("binance_usdm", "1000PEPE-USDT-PERP", 0.0001, 8.0, 5.0, 3e6),
-            leg("hyperliquid", "1000PEPE-USDC-PERP", 0.00005, 1.0, 4.5, 2e6),
-        ),
-        pair(
-            3,
-            "ETH",
-            leg("bybit", "ETH-USDT-PERP", -0.0003, 8.0, 5.5, 1e9),
-            leg("binance_usdm", "ETH-USDT-PERP", 0.0, 8.0, 5.0, 2e9),
-        ),
-        pair(
-            4,
-            "BTC",
-            leg("dydx", "BTC-USD-PERP", 0.00001, 1.0, 5.0, 4e7),
-            leg("bybit", "BTC-USDT-PERP", 0.0001, 4.0, 5.5, 3e9),
-        ),
-        pair(
-            5,
-            "BTC",
-            leg("binance_usdm", "BTC-USDT-PERP", 0.0001, 8.0, 5.0, 5e9),
-            leg("bybit", "BTC-USDT-PERP", 0.0001, 4.0, 5.5, 3e9),
-            spread_z=-1.5,
-        ),
-    ]
+    dear = leg("bybit", "BTC-USDT-PERP", 0.0001, 4.0, 5.5, 3e9)
+    legs = [
+        ("SOL", leg("binance_usdm", "SOL-USDT-PERP", 0.0, 8.0, 5.0, 1e8),
+                leg("dydx", "SOL-USD-PERP", 0.0001, 1.0, 5.0, 1e7)),
+        ("PEPE", leg("binance_usdm", "1000PEPE-USDT-PERP", 0.0001, 8.0, 5.0, 3e6),
+                 leg("hyperliquid", "1000PEPE-USDC-PERP", 0.00005, 1.0, 4.5, 2e6)),
+        ("ETH", leg("bybit", "ETH-USDT-PERP", -0.0003, 8.0, 5.5, 1e9),
+                leg("binance_usdm", "ETH-USDT-PERP", 0.0, 8.0, 5.0, 2e9)),
+        ("BTC", leg("dydx", "BTC-USD-PERP", 0.00001, 1.0, 5.0, 4e7), dear),
+    ]  # fmt: skip
+    last = pair(5, "BTC", leg("binance_usdm", "BTC-USDT-PERP", 0.0001, 8.0, 5.0, 5e9), dear, spread_z=-1.5)
+    return [*(pair(rank, *of) for rank, of in enumerate(legs, 1)), last]

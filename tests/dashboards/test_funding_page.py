@@ -1,162 +1,29 @@
-"""The funding page: its callbacks as Dash's renderer asks them, and the page in a real browser."""
+"""The funding page: tabs, rates, history, exchanges; its callbacks as Dash's renderer asks them."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
-from fastapi import FastAPI
-from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
-from dashboards.app import create_app
-from dashboards.funding import heat
 from dashboards.funding.query import HistoryQuery
 from dashboards.lanes import asked
-from dashboards.orchestrator import Backfill
-from dashboards.pages import funding_completeness, shell
-from dashboards.pages.funding import PAGE, TABS, tab_of
+from dashboards.pages import shell
+from dashboards.pages.funding import PAGE, tab_of
 from dashboards.pages.funding_grid import history_of
 from dashboards.pages.funding_history import zoomed
 from dashboards.pages.funding_words import countdown, hours, usd
-from dashboards.services import Services
-from dashboards.theme import DARK
 from market_assets.core import clock
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
-from resources.stores import open_store
 
-from . import funding_home, test_browser
-from .funding_home import HOUR, NOON
+from . import funding_callbacks, funding_home
+from .funding_callbacks import PATHS, TICK, ask, completeness, grid, history, pair, pairs, tab
 from .test_btc_page import cards
 
-browser, page = test_browser.browser, test_browser.page
-PATHS = ["/funding", *(f"/funding/{name}" for name in TABS if name)]
-TICK, VERSION = ("funding-tick", "n_intervals", 0), ("funding-version", "data", "v")
-LIGHT, WIDE = ("theme", "data", "light"), ("viewport", "data", 1280)
-GRID = [
-    ("funding-grid-note", "children"), ("funding-grid-place", "style"), ("funding-grid", "columnDefs"),
-    ("funding-grid", "rowData"), ("funding-scale", "children"),
-]  # fmt: skip
-HISTORY = [
-    ("funding-history-note", "children"), ("funding-history-place", "style"), ("funding-history-plot", "figure"),
-    ("funding-history-said", "children"),
-]  # fmt: skip
-PAIRS = [
-    ("funding-pairs-note", "children"), ("funding-pairs-place", "style"), ("funding-pairs", "rowData"),
-    ("funding-pairs-said", "children"), ("funding-pairs", "selectedRows"),
-]  # fmt: skip
-PAIR = [
-    ("pair-place", "style"), ("pair-title", "children"), ("pair-cards", "children"), ("pair-legs", "children"),
-    ("pair-projections", "children"), ("pair-countdown", "data"),
-]  # fmt: skip
-PLOT = [("pair-plot", "figure"), ("pair-plot", "style"), ("pair-plot-note", "children")]
-COMPLETENESS = [
-    ("completeness-note", "children"), ("completeness-place", "style"), ("completeness-cards", "children"),
-    ("completeness-grid", "rowData"), ("completeness-map", "figure"), ("completeness-map", "style"),
-    ("completeness-said", "children"),
-]  # fmt: skip
-CONTROLS = (*("assets", "exchanges", "intervals", "min_net_apr", "min_apr", "min_oi", "holding_days", "slippage_pct"),)
-
-
-@pytest.fixture
-def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of the home written by hand."""
-    configured = funding_home.configure(monkeypatch)
-    funding_home.fill(configured)
-    return configured
-
-
-@pytest.fixture
-def app(found: Settings) -> FastAPI:
-    """The app over it."""
-    return create_app(found)
-
-
-@pytest.fixture
-def services(app: FastAPI) -> Services:
-    """What its pages share."""
-    shared: Services = app.state.services
-    return shared
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    """A client of it."""
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield opened
-
-
-@pytest.fixture
-def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    """A client of an app without any data."""
-    return TestClient(create_app(funding_home.configure(monkeypatch)), raise_server_exceptions=False)
-
-
-def ask(
-    client: TestClient,
-    outputs: list[tuple[str, str]],
-    *inputs: tuple[str, str, Any],
-    state: tuple[tuple[str, str, Any], ...] = (),
-) -> dict[str, dict[str, Any]]:
-    """Call a callback as the renderer does; its response by component."""
-    described = [{"id": component, "property": prop} for component, prop in outputs]
-    names = [f"{component}.{prop}" for component, prop in outputs]
-    answer = client.post(
-        "/_dash-update-component",
-        json={
-            "output": names[0] if len(names) == 1 else f"..{'...'.join(names)}..",
-            "outputs": described[0] if len(described) == 1 else described,
-            "inputs": [{"id": i, "property": p, "value": value} for i, p, value in inputs],
-            "changedPropIds": [f"{inputs[0][0]}.{inputs[0][1]}"],
-            "state": [{"id": i, "property": p, "value": value} for i, p, value in state],
-        },
-    )
-    assert answer.status_code == 200, answer.text
-    response: dict[str, dict[str, Any]] = answer.json()["response"]
-    return response
-
-
-def tab(client: TestClient, path: str, search: str = "") -> dict[str, dict[str, Any]]:
-    outputs = [("funding-body", "children"), ("funding-tabs", "children")]
-    return ask(client, outputs, ("url", "pathname", path), state=(("url", "search", search),))
-
-
-def grid(client: TestClient, *, measure: str = "apr", search: str = "", least_z: str = "0", known: Any = None) -> dict:
-    inputs = [
-        VERSION, ("funding-measure", "value", measure), ("funding-search", "value", search),
-        ("funding-least-z", "value", least_z),
-    ]  # fmt: skip
-    return ask(client, GRID, *inputs, state=(("funding-grid", "columnDefs", known or []),))
-
-
-def history(client: TestClient, query: str, window: Any = None) -> dict:
-    return ask(
-        client,
-        HISTORY,
-        ("funding-history-query", "data", query),
-        ("funding-zoom", "data", window),
-        VERSION,
-        LIGHT,
-        WIDE,
-    )
-
-
-def pairs(client: TestClient, query: str) -> dict:
-    asked_for = [("funding-pairs-query", "data", query), VERSION]
-    return ask(client, PAIRS, *asked_for, state=(("funding-pairs", "rowData", []),))
-
-
-def pair(client: TestClient, query: str) -> dict:
-    return ask(client, PAIR, ("funding-pairs-query", "data", query), TICK, VERSION)
-
-
-def completeness(client: TestClient, exchange: str = "all", search: str = "") -> dict:
-    asked_for = [("completeness-exchange", "value", exchange), ("completeness-search", "value", search)]
-    return ask(client, COMPLETENESS, *asked_for, VERSION, LIGHT)
+found, app, client = funding_callbacks.found, funding_callbacks.app, funding_callbacks.client
+empty_client = funding_callbacks.empty_client
 
 
 def test_every_tab_has_an_address(client: TestClient):
@@ -259,126 +126,16 @@ def test_the_history_tab_opens_as_its_address_says(client: TestClient):
     assert old["options"] == [{"value": "bybit:OLD-USDT-PERP", "label": "bybit  OLD-USDT-PERP  (closed)"}]
 
 
-def test_controls_become_an_address(client: TestClient):
-    """What the controls hold, and which pair is open."""
-    values: dict[str, Any] = dict.fromkeys(CONTROLS) | {"assets": ["BTC"], "holding_days": 30, "slippage_pct": 0}
-    inputs = [(f"pairs-{name}", "value", values[name]) for name in CONTROLS]
-    shown = ask(client, [("funding-pairs-query", "data")], *inputs, ("funding-pair", "data", "BTC:dydx:bybit"))
-    query = "?assets=BTC&holding_days=30&slippage_pct=0&pair=BTC:dydx:bybit"
-    assert shown["funding-pairs-query"]["data"] == query
-    opened = str(tab(client, "/funding/opportunities", query))
-    assert all(part in opened for part in ("'value': ['BTC']", "'value': 30.0", "'value': 0.0"))
-
-
-def test_opportunities_under_edited_costs(client: TestClient):
-    """PEPE of the spec's golden, held 30 days without slippage; the chosen row stays chosen."""
-    shown = pairs(client, "?assets=PEPE&holding_days=30&slippage_pct=0&pair=PEPE:binance_usdm:hyperliquid")
-    (row,) = shown["funding-pairs"]["rowData"]
-    assert row["gross_apr_pct"] == pytest.approx(32.85)
-    assert row["net_apr_pct"] == pytest.approx(32.85 - 0.19 * 365 / 30)
-    assert shown["funding-pairs"]["selectedRows"] == {"ids": [row["id"]]}
-    assert "0 % slippage, held 30 days" in shown["funding-pairs-said"]["children"]
-    assert len(pairs(client, "")["funding-pairs"]["rowData"]) == 5
-
-
-def test_a_pair_in_detail(client: TestClient):
-    """Legs, projections, breakeven; dydx says no time, so one interval after its last settlement at noon counts."""
-    shown = pair(client, "?pair=BTC:dydx:bybit")
-    assert shown["pair-title"]["children"] == "BTC: long dydx, short bybit"
-    found = cards(shown["pair-cards"]["children"])
-    assert found["Gross APR"][0] == "13.14 %"
-    # 2 (5 + 5.5) bps and 0.04 %: 0.25 %; 0.25 / 100 / 1.5e-5 hours
-    assert found["Round trip"][0] == "0.250 %"
-    assert found["Breakeven"][0] == "6.94 d"
-    assert shown["pair-countdown"]["data"]["seconds"] == [57 * 60, 3 * 3600 + 57 * 60]
-    legs = str(shown["pair-legs"]["children"])
-    assert all(part in legs for part in ("BTC-USD-PERP", "0:57:00", "3:57:00", "40 M USD", "5.5 bps"))
-    assert "13.1400 %" in str(shown["pair-projections"]["children"])
-
-
-def test_the_history_of_a_pair(client: TestClient):
-    """24 hours of bybit minus binance_usdm at +10.95, with the band turned to 1 to 12."""
-    inputs = [("funding-pairs-query", "data", "?pair=BTC:binance_usdm:bybit"), VERSION, LIGHT, WIDE]
-    shown = ask(client, PLOT, *inputs)
-    line = shown["pair-plot"]["figure"]["data"][0]
-    assert (line["line"]["shape"], set(line["y"]), len(line["x"])) == ("hv", {10.95}, 25)
-    assert "5th to 95th: 1.0 to 12.0 %" in str(shown["pair-plot"]["figure"]["layout"]["annotations"])
-    other = ask(client, PLOT, ("funding-pairs-query", "data", "?pair=SOL:binance_usdm:dydx"), VERSION, LIGHT, WIDE)
-    assert "no hour of the last 30 days was settled at both" in str(other["pair-plot-note"])
-
-
-def test_a_pair_that_is_gone_says_so(client: TestClient):
-    """A shared address outlives its pair; without one the panel is hidden."""
-    assert "not among those of the newest round" in str(pair(client, "?pair=BTC:okx:bybit")["pair-cards"])
-    assert pair(client, "")["pair-place"]["style"] == {"display": "none"}
-
-
-def test_completeness_by_contract_and_day(client: TestClient):
-    """The least complete first; a cell per day of the window; what is gone is told apart."""
-    shown = completeness(client)
-    rows = shown["completeness-grid"]["rowData"]
-    assert [(row["exchange"], row["symbol"]) for row in rows][:2] == [
-        ("binance_usdm", "ETH-USDT-PERP"), ("okx", "BTC-USDT-PERP"),
-    ]  # fmt: skip
-    assert (rows[1]["missing"], rows[1]["n_unrecoverable"], rows[1]["history_floor"]) == (18, 4, "2026-09-22 00:00")
-    found = cards(shown["completeness-cards"]["children"])
-    assert found["Cannot be fetched again"][0] == "1"
-    assert found["Below"] == ("3", "1 interval unknown, 2 partial high")
-    trace = shown["completeness-map"]["figure"]["data"][0]
-    assert (len(trace["x"]), len(trace["y"])) == (30, 11)
-    # nothing of okx is stored: what lies before the 22nd cannot be fetched, the rest can
-    okx = trace["z"][trace["y"].index("okx  BTC-USDT-PERP")]
-    floor = trace["x"].index("2026-09-22")
-    assert set(okx[:floor]) == {heat.GONE}
-    assert set(okx[floor:]) == {heat.BAD}
-
-
-def test_a_complete_day_is_complete(client: TestClient):
-    """dydx settled from 13:00 on the 4th: 11 of 24; today all of 12, as that of noon is due only at 12:10."""
-    trace = completeness(client, "dydx", "BTC")["completeness-map"]["figure"]["data"][0]
-    assert trace["y"] == ["dydx  BTC-USD-PERP"]
-    assert trace["customdata"][0][-2:] == ["11 of 24 settlements", "12 of 12 settlements"]
-    assert trace["z"][0][-2:] == [heat.BAD, heat.GOOD]
-
-
-def test_a_search_without_a_match_says_so(client: TestClient):
-    """Nothing is drawn for nothing."""
-    assert completeness(client, "dydx", "xyz")["completeness-said"]["children"] == "No listed contract matches."
-
-
-def test_running_backfills_are_shown(services: Services, client: TestClient, monkeypatch: pytest.MonkeyPatch):
-    """Those of this domain that run, with how far they are; without Dagster they are unknown, not none."""
-    asked_for = [("completeness-backfills", "children")]
-    assert "Backfills are unknown" in str(ask(client, asked_for, TICK))
-    started = NOON - 2 * HOUR
-
-    def backfill(name: str, status: str, asset: str) -> Backfill:
-        return Backfill(name, status, (asset,), 400, 100, 3, started)
-
-    running = [
-        backfill("aaaaaaaa", "REQUESTED", "funding_rates"),
-        backfill("bbbbbbbb", "REQUESTED", "btc_price"),
-        backfill("cccccccc", "COMPLETED_SUCCESS", "funding_rates"),
-    ]
-    monkeypatch.setattr(services.orchestrator, "backfills", lambda: running)
-    shown = str(ask(client, asked_for, TICK))
-    assert all(part in shown for part in ("aaaaaaaa", "100 of 400", "2 h ago"))
-    assert "bbbbbbbb" not in shown
-    assert "cccccccc" not in shown
-    monkeypatch.setattr(services.orchestrator, "backfills", list)
-    assert funding_completeness.backfills(services) == []
-
-
 def test_exchanges_and_how_they_are_asked(client: TestClient, found: Settings):
     """Late looks, memory, what a settled rate measures, failed requests by kind."""
     shown = [("funding-exchanges", "children")]
-    before = str(ask(client, shown, TICK, ("refresh", "data", None)))
+    before = str(ask(client, shown, TICK))
     assert "no exchange was asked yet" in before
     assert all(part in before for part in ("stale", "90 d of history", "the interval before"))
     state = VendorState.of(found.home)
     for outcome in ("ok", "timeout", "timeout", "malformed"):
         state.record_call("bybit", outcome, datetime.now(UTC), 120.0)
-    after = str(ask(client, shown, TICK, ("refresh", "data", None)))
+    after = str(ask(client, shown, TICK))
     assert "2 timeout, 1 malformed" in after
     assert "25.0 %" in after
 
@@ -407,7 +164,7 @@ def test_without_data_every_tab_says_why(empty_client: TestClient):
     assert "funding_completeness" in str(completeness(empty_client)["completeness-note"])
     shown = cards(ask(empty_client, [("funding-cards", "children")], TICK)["funding-cards"]["children"])
     assert (shown["Contracts"][0], shown["Health"][0]) == ("no data", "no data")
-    exchanges = str(ask(empty_client, [("funding-exchanges", "children")], TICK, ("refresh", "data", None)))
+    exchanges = str(ask(empty_client, [("funding-exchanges", "children")], TICK))
     assert "hyperliquid" in exchanges
     assert "missing" in exchanges
     assert pair(empty_client, "?pair=BTC:okx:bybit")["pair-title"]["children"] == "BTC okx bybit"
@@ -431,80 +188,3 @@ def test_a_version_is_told_once(client: TestClient):
     first = ask(client, output, TICK, state=(("funding-version", "data", None),))["funding-version"]["data"]
     again = ask(client, output, TICK, state=(("funding-version", "data", first),))
     assert "funding-version" not in again
-
-
-def cells(page: Page) -> Any:
-    return page.locator("#funding-grid .rate")
-
-
-def tick(page: Page) -> None:
-    """Half minutes pass; what was published is asked again after a second at the earliest."""
-    page.evaluate("setInterval(() => dash_clientside.set_props('funding-tick', {n_intervals: Date.now()}), 300)")
-
-
-@pytest.mark.browser
-def test_rates_are_chosen_and_stay_chosen_over_a_refresh(page: Page, found: Settings):
-    """Measure and search survive a new look, whose rates appear; a click on a cell opens its history."""
-    page.goto("/funding")
-    expect(page.locator("#funding-grid .rate .z3")).to_have_text("−3σ")
-    expect(page.locator("#funding-cards")).to_contain_text("87.60 %")
-    page.click("#funding-measure >> text=native")
-    page.fill("#funding-search", "eth")
-    expect(page.locator("#funding-grid .rate-value")).to_have_text(["0.0000", "−0.0300"])
-    store = open_store(found)
-    newer = [row | {"predicted_rate_native": 0.0007} for row in funding_home.looks(NOON + timedelta(minutes=2))]
-    funding_home.write(store, "funding_snapshot", newer)
-    tick(page)
-    expect(page.locator("#funding-grid .rate-value")).to_have_text(["0.0700", "0.0700"])
-    assert page.input_value("#funding-search") == "eth"
-    cells(page).nth(1).click()
-    page.wait_for_url("**/funding/history?asset=ETH&contracts=bybit:ETH-USDT-PERP**")
-    plot = "document.querySelector('#funding-history-plot .js-plotly-plot')"
-    page.wait_for_function(f"{plot}?.data?.length === 2 && {plot}.data[0].line.shape === 'vh'")
-
-
-@pytest.mark.browser
-def test_a_view_of_opportunities_can_be_shared(page: Page):
-    """Costs are edited, a pair is opened; its address shows the same to somebody else."""
-    page.goto("/funding/opportunities")
-    rows = page.locator("#funding-pairs .ag-center-cols-container .ag-row")
-    expect(rows).to_have_count(5)
-    page.fill("#pairs-holding_days", "30")
-    page.press("#pairs-holding_days", "Enter")
-    page.wait_for_url("**/funding/opportunities?holding_days=30")
-    page.click("#funding-pairs .ag-row >> text=hyperliquid")
-    page.wait_for_url("**pair=PEPE:binance_usdm:hyperliquid")
-    expect(page.locator("#pair-title")).to_have_text("PEPE: long binance_usdm, short hyperliquid")
-    address = page.url
-    page.goto("/funding")
-    page.goto(address)
-    # 32.85 less 0.23 x 365 / 30
-    expect(page.locator("#pair-cards")).to_contain_text("30.05 %")
-    assert page.input_value("#pairs-holding_days") == "30"
-    expect(page.locator("#funding-pairs .ag-row-selected").first).to_contain_text("PEPE")
-    expect(page.locator("#pair-left-long")).to_contain_text("3:5")
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (400, "dark")])
-def test_every_tab_fits_and_follows_the_look(page: Page, width: int, theme: str, tmp_path: Path):
-    """On a desk and on a phone, in the light and in the dark, no tab scrolls sideways."""
-    page.set_viewport_size({"width": width, "height": 900})
-    page.goto("/funding/opportunities?pair=BTC:binance_usdm:bybit")
-    if theme == "dark":
-        page.click("#theme-toggle")
-    shown = {
-        "Opportunities": "#pair-plot .scatterlayer .trace",
-        "Rates": "#funding-grid .rate",
-        "Completeness": "#completeness-map .heatmaplayer image",
-        "Exchanges": "#funding-exchanges .pill",
-        "History": "#funding-history-plot .scatterlayer .trace",
-    }
-    for title, drawn in shown.items():
-        if title != "Opportunities":
-            page.click(f"#funding-tabs >> text={title}")
-        page.wait_for_selector(drawn, state="attached")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, title
-        page.screenshot(path=tmp_path / f"{title}-{width}.png", full_page=True)
-    dark = "document.querySelector('#funding-history-plot .js-plotly-plot').layout.font.color"
-    assert (page.evaluate(dark) == DARK.text) == (theme == "dark")

@@ -11,7 +11,7 @@ from dashboards.app import create_app
 from market_assets.settings import Settings
 
 from . import funding_home
-from .test_rest_funding import READS
+from .test_rest_funding_common import READS
 
 CHECKS = [status_code_conformance, response_schema_conformance]
 _FEW = hypothesis_settings(

@@ -1,13 +1,8 @@
 """Real settlements, replayed over HTTP through the graph: what is stored is the record, and what follows from it."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,47 +11,17 @@ import pytest
 from market_assets.funding.transforms import completeness, rates
 from market_assets.funding.transforms.hourly import hourly_rates
 from resources.sandbox.convert import convert
-from resources.sandbox.replay import ReplayBackend
 from resources.venues.registry import VENUES
-from tests.desk import Desk, opened, running
-from tests.market_assets.funding import replayed_chain
+from tests.market_assets.funding.replayed import Period, Replayed, built, elsewhere, here
 from tests.market_assets.funding.transforms import histories
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-ROOT = Path(__file__).resolve().parents[3]
 YEAR_PCT = 8760 * 100
-
-
-@dataclass(frozen=True)
-class Period:
-    """A stretch of the record, and the instant at which it is looked at."""
-
-    first: date
-    now: datetime
-    exchanges: tuple[str, ...]
-
-    @property
-    def start(self) -> datetime:
-        """Midnight of the first day."""
-        return datetime(self.first.year, self.first.month, self.first.day, tzinfo=UTC)
 
 
 #: three venues, hourly and of eight hours; and Binance's jitter of 2025, with a contract of four hours
 WINTER = Period(date(2023, 12, 1), datetime(2023, 12, 31, 12, 20, tzinfo=UTC), ("binance_usdm", "bybit", "dydx"))
 SPRING = Period(date(2025, 5, 2), datetime(2025, 6, 2, 12, 20, tzinfo=UTC), ("binance_usdm",))
-
-
-@dataclass
-class Replayed:
-    """A period in the store, and the checks that failed: asset -> check -> severity."""
-
-    period: Period
-    desk: Desk
-    failed: dict[str, dict[str, str]]
-
-    def read(self, table: str, **options: Any) -> pl.DataFrame:
-        """Rows of a table."""
-        return self.desk.read(table, **options)
 
 
 @pytest.fixture(scope="module")
@@ -90,31 +55,6 @@ def replay(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source / "funding").symlink_to(shared_data / "funding")
     convert(source, target)
     return target
-
-
-def built(replay: Path, home: Path, period: Period, build: Callable[[str, str], dict[str, dict[str, str]]]) -> Replayed:
-    """A period, built in a home of its own."""
-    with (
-        running(ReplayBackend(replay)) as sandbox,
-        pytest.MonkeyPatch.context() as patch,
-        opened(home, sandbox, patch, now=f"{period.now:%Y-%m-%dT%H:%M:%SZ}") as desk,
-    ):
-        desk.configure(funding={"exchanges": list(period.exchanges), "start_date": str(period.first)})
-        return Replayed(period, desk, build(str(period.first), str(period.now.date())))
-
-
-def elsewhere(first: str, last: str) -> dict[str, dict[str, str]]:
-    """Built by a process whose partitions begin in 2023."""
-    command = [sys.executable, "-m", "tests.market_assets.funding.replayed_chain", first, last]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    found: dict[str, dict[str, str]] = json.loads(ran.stdout)
-    return found
-
-
-def here(first: str, last: str) -> dict[str, dict[str, str]]:
-    """Built by this one."""
-    return replayed_chain.build(date.fromisoformat(first), date.fromisoformat(last))
 
 
 @pytest.fixture(scope="module")

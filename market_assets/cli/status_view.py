@@ -1,0 +1,180 @@
+"""How `market-assets status` looks: a state in, something for a rich console out. Reads nothing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from dashboards.data import TableFacts
+from dashboards.orchestrator import Run
+from dashboards.pages import wording
+from dashboards.sources import SourceFacts
+from market_assets.cli.status_state import ExchangeLine, Service, State
+from market_assets.core import clock
+
+#: columns from which on two stand side by side
+_WIDE = 160
+_RUNS = 8
+_STALE_S, _DEAD_S = 600.0, 1800.0
+_COMPLETE, _HIGH = 95.0, 80.0
+_TONES = {
+    **{"up": "green", "down": "red", "unknown": "yellow"},
+    **{"SUCCESS": "green", "FAILURE": "red", "CANCELED": "yellow", "STARTED": "cyan", "STARTING": "cyan"},
+    **{"closed": "green", "half open": "yellow", "open": "red"},
+}
+
+
+def whole(state: State, width: int) -> RenderableType:
+    """Everything there is, for a console of so many columns."""
+    head = Group(f"store: {state.store}", f"at: {state.at:%Y-%m-%d %H:%M:%S}Z", "")
+    now = [services(state.services), runs(state), *exchanges(state.exchanges, width), *sources(state.sources)]
+    if width < _WIDE:
+        return Group(head, *_spaced([*now, tables(state.tables)]))
+    both = Table.grid(padding=(0, 4))
+    both.add_row(Group(*_spaced(now)), tables(state.tables))
+    return Group(head, both)
+
+
+def services(found: Sequence[Service]) -> Table:
+    """What runs, and where that shows."""
+    table = _table("services", "service", "state", "measured")
+    for one in found:
+        table.add_row(one.name, _toned(one.state), one.said)
+    return table
+
+
+def runs(state: State) -> RenderableType:
+    """The newest runs; in words where nobody can tell."""
+    if state.runs is None:
+        return Text("last runs: unknown, there is no Dagster instance to ask", style="yellow")
+    if not state.runs:
+        return Text("last runs: none yet")
+    table = _table("last runs", "run", "of", "status", "age", "took")
+    table.columns[1].overflow, table.columns[1].no_wrap = "ellipsis", True
+    _right(table, 3, 4)
+    for run in state.runs[:_RUNS]:
+        table.add_row(*_run(run))
+    return table
+
+
+def exchanges(found: Sequence[ExchangeLine], width: int) -> list[Table]:
+    """Snapshot ages and completeness of each exchange; nothing before the first."""
+    if not found:
+        return []
+    table = _table("exchanges", "exchange", "snapshot", "contracts", "completeness", "", "complete", "")
+    _right(table, 1, 2, 4, 6)
+    bar = 10 if width < 120 else 20
+    for one in found:
+        table.add_row(
+            one.name,
+            _aged(one.age_s),
+            "" if one.n_active is None else f"{one.n_active:,}",
+            *_bar(one.completeness_pct, bar),
+            *_bar(one.complete_pct, bar),
+        )
+    return [table]
+
+
+def sources(found: Iterable[SourceFacts]) -> list[Table]:
+    """Breaker, calls and budgets of every source that was ever asked."""
+    asked = [one for one in found if one.total_calls or not one.healthy]
+    if not asked:
+        return []
+    table = _table("sources", "source", "breaker", "calls", "success", "p95", "budget left")
+    _right(table, 2, 3, 4)
+    for one in asked:
+        state = one.state.replace("_", " ")
+        blocked = f"blocked until {one.blocked_until:%H:%M:%S}Z" if one.blocked_until is not None else None
+        left = ", ".join(f"{window.left:,}/{window.limit:,} {window.window}" for window in one.budget)
+        table.add_row(
+            one.name,
+            Text(blocked, style="red") if blocked else _toned(state),
+            f"{one.total_calls:,}",
+            wording.percent(one.success_rate),
+            wording.milliseconds(one.latency_p95_ms),
+            left or "no limit",
+        )
+    return [table]
+
+
+def tables(found: Iterable[TableFacts]) -> Table:
+    """What is stored of each table."""
+    table = _table("tables", "table", "parts", "rows", "MiB", "newest", "published")
+    _right(table, 1, 2, 3)
+    for one in found:
+        if not one.partitions:
+            table.add_row(one.name, "0", "", "", "not materialised", "")
+            continue
+        table.add_row(
+            one.name,
+            f"{one.partitions:,}",
+            f"{one.rows:,}",
+            f"{one.bytes / 2**20:,.2f}",
+            f"{one.newest:%Y-%m-%d}" if one.newest else "",
+            f"{one.published_at:%Y-%m-%d %H:%M}Z" if one.published_at else "",
+        )
+    return table
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What fits on a terminal, with a line that says how much did not."""
+
+    shown: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The first lines."""
+        lines = console.render_lines(self.shown, options.update(height=None), pad=False)
+        height = options.height or console.height
+        if len(lines) > height:
+            more = Text(f"{len(lines) - height + 1} more lines: `market-assets status` prints them all", style="dim")
+            lines = [*lines[: height - 1], *console.render_lines(more, options.update(height=1), pad=False)[:1]]
+        for number, line in enumerate(lines):
+            yield from line
+            if number < len(lines) - 1:
+                yield Segment.line()
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None)
+    table.columns[0].no_wrap = True
+    return table
+
+
+def _right(table: Table, *numbers: int) -> None:
+    for number in numbers:
+        table.columns[number].justify = "right"
+
+
+def _run(run: Run) -> tuple[RenderableType, ...]:
+    # Dagster's processes know no stopped clock
+    age_s = (clock.wall() - run.created_at).total_seconds()
+    took = f"{run.duration_s:,.1f} s" if run.duration_s is not None else ""
+    return run.run_id[:8], run.subject, _toned(run.status), wording.age(age_s), took
+
+
+def _aged(age_s: float | None) -> Text:
+    if age_s is None:
+        return Text("none", style="dim")
+    return Text(wording.age(age_s), style="red" if age_s > _DEAD_S else "yellow" if age_s > _STALE_S else "green")
+
+
+def _bar(pct: float | None, width: int) -> tuple[RenderableType, RenderableType]:
+    """A bar and its number; nothing where it is unknown."""
+    if pct is None:
+        return Text("unknown", style="dim"), ""
+    tone = "green" if pct >= _COMPLETE else "yellow" if pct >= _HIGH else "red"
+    return ProgressBar(100.0, pct, width, complete_style=tone, finished_style=tone), f"{pct:.1f} %"
+
+
+def _toned(word: str) -> Text:
+    return Text(word.lower(), style=_TONES.get(word, ""))
+
+
+def _spaced(parts: Sequence[RenderableType]) -> list[RenderableType]:
+    """The parts with a line between them."""
+    return [piece for part in parts for piece in (part, "")][:-1]
