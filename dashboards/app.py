@@ -63,6 +63,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _add_pages(server: FastAPI, app_services: Services) -> None:
+    # plotly takes pandas from sys.modules as it is, also while another thread is still importing it
+    import pandas  # noqa: F401
+
     pages = Dash(
         TITLE,
         server=server,  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ from resources.http.breaker import Breaker
 from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
 
+_DONE = "ok"
+
 
 @dataclass(frozen=True)
 class WindowLeft:
@@ -37,6 +39,12 @@ class SourceFacts:
     latency_p95_ms: float | None
     last_success_at: datetime | None
     budget: tuple[WindowLeft, ...]
+    #: requests that did not succeed, by outcome, most first
+    failures: dict[str, int]
+
+    def lane(self, name: str) -> tuple[WindowLeft, ...]:
+        """The windows of one budget of several; none where it has no limit."""
+        return tuple(window for window in self.budget if window.lane == name)
 
     @property
     def healthy(self) -> bool:
@@ -46,8 +54,7 @@ class SourceFacts:
     @property
     def budget_left(self) -> int | None:
         """Requests that may still be made in the longest window, of the first budget of several; None without limit."""
-        first = [window.left for window in self.budget if window.lane == self.budget[0].lane]
-        return first[-1] if first else None
+        return self.lane(self.budget[0].lane)[-1].left if self.budget else None
 
 
 class Sources:
@@ -69,6 +76,7 @@ class Sources:
     def _source(self, vendor: str) -> SourceFacts:
         breaker = Breaker(vendor, self._state, now=self._now).status()
         calls = self._state.call_stats(vendor)
+        failed = {name: n for name, n in calls.outcomes.items() if name != _DONE}
         return SourceFacts(
             name=vendor,
             state=breaker.state,
@@ -78,12 +86,15 @@ class Sources:
             latency_p95_ms=calls.latency_p95_ms,
             last_success_at=calls.last_success_at,
             budget=tuple(window for lane, rates in self._lanes(vendor) for window in self._left(vendor, lane, rates)),
+            failures={name: n for n, name in sorted(((n, name) for name, n in failed.items()), reverse=True)},
         )
 
     def _lanes(self, vendor: str) -> list[tuple[str, RateBudget]]:
-        """The budgets of a vendor by name: an exchange has two, the others one without a name."""
-        if vendor not in self._settings.funding.exchanges:
+        """The budgets of a vendor by name: an exchange has two, which the sandbox does not limit; others have one."""
+        if vendor not in self._settings.funding.enabled:
             return [("", self._settings.vendor(vendor).budget)]
+        if self._settings.vendors == "sandbox":
+            return []
         from resources.venues.exchange import lanes_of
 
         return [(lane, rates) for lane, _, rates in lanes_of(self._settings, vendor)]

@@ -20,7 +20,7 @@ from market_assets.funding import schemas
 from market_assets.funding.transforms import listing, naming, rates, snapshot
 from market_assets.settings import Settings
 from resources.fetch_log import FetchLog
-from resources.funding_history import FundingHistory, instruments
+from resources.funding_history import CONTRACT_LOG, FundingHistory, instruments
 from resources.http.errors import EmptyUnexpected
 from resources.partition_fetch import FetchedPartitions, Unit
 from resources.segments import Segments
@@ -163,6 +163,7 @@ class FundingFetch:
             quarantined=quarantined,
             metadata={key: {**told, "complete": over[key] and brought.failed is None} for key in unit.partitions},
             incomplete=brought.failed,
+            stored=lambda: self.log.succeeded(CONTRACT_LOG, brought.answered, self.run_group),
         )
 
     def instrument_map(self, exchange: str) -> pl.DataFrame:

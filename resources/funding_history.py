@@ -72,6 +72,8 @@ class Brought:
     from_archive: int = 0
     failures: dict[str, VendorError] = field(default_factory=dict)
     unasked: int = 0
+    #: contracts not to be asked for by a retry, once their events are stored
+    answered: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> str | None:
@@ -118,9 +120,8 @@ class FundingHistory:
         answers = list(self._answers(due, first, until, brought))
         if brought.failures and not answers:
             raise next(iter(brought.failures.values()))
-        if brought.failures:
-            # for the retry; where none failed, the partitions are remembered as a whole once they are stored
-            self.log.succeeded(CONTRACT_LOG, [self._logged(answer.instrument) for answer in answers], self.run_group)
+        # for a retry; where none failed, the partitions are remembered as a whole
+        brought.answered = [self._logged(answer.instrument) for answer in answers] if brought.failures else []
         self._add(brought, answers)
         if due and len(due) == len(listed) and brought.events.is_empty() and until - first > timedelta(days=2):
             self._refuse_emptiness(listed, first, until)

@@ -57,6 +57,8 @@ class FetchedPartitions:
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: what is missing in it: the frames are stored, and the unit counts as failed with this text
     incomplete: str | None = None
+    #: called once the frames are stored: what is noted for a retry must not be noted before
+    stored: Callable[[], None] = lambda: None
 
 
 #: a unit and what it brought, or why it did not
@@ -138,6 +140,7 @@ class PartitionFetch:
             stored[key] = self.store.write(self.contract, key, frame, run_id=self.context.run.run_id)
             facts = {**brought.metadata.get(key, {}), "quarantined_rows": rejected.height}
             attach(self.context.get_step_execution_context(), self.context.asset_key, key, facts)
+        brought.stored()
         return stored
 
     @property

@@ -4,22 +4,20 @@ A gap older than what its exchange still serves (`history_floor`) is left alone:
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
-import polars as pl
 
 from market_assets.core import clock, partitions
-from market_assets.core.contracts import UTC_MICROS
 from market_assets.funding.partitions import EXCHANGE_DAY
 from market_assets.funding.schemas import FundingCompleteness
+from market_assets.funding.transforms.gaps import gap_days
 from market_assets.settings import Settings
 from resources.fetch_log import FetchLog
 from resources.stores import open_store
 from resources.stores.protocol import PartitionStore
 
 _RATES = "funding_rates"
-_DAY = timedelta(days=1)
 #: runs a tick asks for; what is left is due at the next
 _RUNS = 20
 #: settlements of the last hours may still come by themselves
@@ -69,21 +67,6 @@ def days_with_gaps(store: PartitionStore, exchanges: Iterable[str], now: datetim
     stored = store.partitions(contract)
     newest = {name: max((key for key in stored if key.endswith(f"|{name}")), default=None) for name in exchanges}
     rows = store.read(contract, [key for key in newest.values() if key is not None])
-    gaps = (
-        rows.filter("is_active")
-        .select("exchange", "history_floor", start="gap_starts", end="gap_ends")
-        .explode("start", "end")
-        .drop_nulls("start")
-        .filter(pl.col("history_floor").is_null() | (pl.col("end") >= pl.col("history_floor")))
-        .filter(pl.col("start") < pl.lit(now - _SETTLING, UTC_MICROS))
-        .with_columns(start=pl.max_horizontal("start", "history_floor"))
-    )
-    keys = set(EXCHANGE_DAY.get_partition_keys(current_time=now))
-    found: set[str] = set()
-    for exchange, start, end in gaps.select("exchange", "start", "end").unique().iter_rows():
-        found |= {f"{day}{partitions.SEPARATOR}{exchange}" for day in _days(start.date(), end.date())}
-    return found & keys
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + n * _DAY for n in range((last - first).days + 1)]
+    lacking = gap_days(rows.filter("is_active"), before=now - _SETTLING)
+    found = {f"{day}{partitions.SEPARATOR}{name}" for name, day in lacking.select("exchange", "day").iter_rows()}
+    return found.intersection(EXCHANGE_DAY.get_partition_keys(current_time=now))

@@ -8,7 +8,6 @@ from dash import Dash, Output, html
 from dash.development.base_component import Component
 
 from dashboards.funding.health import LATE_MIN, STALE_MIN, look_state, round_health
-from dashboards.lanes import Asked, asked
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.pages import widgets, wording
 from dashboards.pages.funding_shared import TICK
@@ -154,31 +153,28 @@ def _minute(moment: datetime | None) -> str:
 
 def _requests(services: Services, exchanges: list[str]) -> Component:
     sources = {source.name: source for source in services.sources.facts()}
-    budgets = asked(services.settings)
-    if not budgets:
+    if not sources:
         said = widgets.empty("no exchange was asked yet with this home.", widgets.materialise("funding_contracts"))
         return widgets.panel("Requests", said)
-    rows = [_request(name, sources.get(name), budgets[name]) for name in exchanges]
+    rows = [_request(sources[name]) for name in exchanges if name in sources]
     return widgets.panel("Requests", widgets.table(_REQUESTS, rows))
 
 
-def _request(name: str, source: SourceFacts | None, facts: Asked) -> list[Any]:
-    failures = ", ".join(f"{n:,} {outcome.replace('_', ' ')}" for outcome, n in facts.failures.items())
+def _request(source: SourceFacts) -> list[Any]:
+    failures = ", ".join(f"{n:,} {outcome.replace('_', ' ')}" for outcome, n in source.failures.items())
     return [
-        html.Span(name, className="strong"),
+        html.Span(source.name, className="strong"),
         _breaker(source),
-        wording.count(source.total_calls if source else None),
-        wording.percent(source.success_rate if source else None),
-        wording.milliseconds(source.latency_p95_ms if source else None),
+        wording.count(source.total_calls),
+        wording.percent(source.success_rate),
+        wording.milliseconds(source.latency_p95_ms),
         failures or "none",
-        _budget(facts.history),
-        _budget(facts.market),
+        _budget(source.lane("history")),
+        _budget(source.lane("market")),
     ]
 
 
-def _breaker(source: SourceFacts | None) -> Component:
-    if source is None:
-        return widgets.pill(wording.UNKNOWN, "idle")
+def _breaker(source: SourceFacts) -> Component:
     if source.blocked_until is not None:
         wait = (source.blocked_until - clock.wall()).total_seconds()
         return widgets.pill(f"blocked for {wording.age(wait)}", "bad")
@@ -186,4 +182,6 @@ def _breaker(source: SourceFacts | None) -> Component:
 
 
 def _budget(windows: tuple[WindowLeft, ...]) -> str:
-    return ", ".join(f"{each.left:,}/{each.limit:,} a {each.window}" for each in windows) or "no limit"
+    return (
+        ", ".join(f"{each.left:,}/{each.limit:,} a {each.window.partition(' (')[0]}" for each in windows) or "no limit"
+    )

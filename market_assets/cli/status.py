@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -21,24 +21,33 @@ def status(
     every: Annotated[float, typer.Option(min=0.1, help="seconds between two looks of --watch")] = 5.0,
 ) -> None:
     """Print services, last runs, exchanges, sources and tables, as far as they can be measured."""
-    from rich.console import Console
-
-    from market_assets.cli.status_state import Looks
-
-    console, looks = Console(), Looks(settings())
-    if not watch:
-        console.print(_drawn(looks, console))
+    if watch:
+        _watch(every)
         return
+    console, looks = _opened()
+    console.print(_drawn(looks, console))
+
+
+def _watch(every: float) -> None:
+    """Look again and again until somebody ends it, which is no error."""
     # a background shell ignores SIGINT, supervisors send SIGTERM: both end a page in order
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        if console.is_terminal and not console.is_dumb_terminal:
-            _redraw(looks, console, every)
-        _repeat(looks, console, every)
+        console, looks = _opened()
+        has_screen = console.is_terminal and not console.is_dumb_terminal
+        (_redraw if has_screen else _repeat)(looks, console, every)
 
 
-def _redraw(looks: "Looks", console: "Console", every: float) -> None:
+def _opened() -> "tuple[Console, Looks]":
+    from rich.console import Console
+
+    from market_assets.cli.status_state import Looks
+
+    return Console(), Looks(settings())
+
+
+def _redraw(looks: "Looks", console: "Console", every: float) -> NoReturn:
     """A page of its own on a terminal, which is as it was before when this ends."""
     from rich.live import Live
 
@@ -51,7 +60,7 @@ def _redraw(looks: "Looks", console: "Console", every: float) -> None:
             page.update(Fitted(_watched(looks, console)), refresh=True)
 
 
-def _repeat(looks: "Looks", console: "Console", every: float) -> None:
+def _repeat(looks: "Looks", console: "Console", every: float) -> NoReturn:
     """One text after the other, for pipes and files."""
     while True:
         console.print(_watched(looks, console))

@@ -89,7 +89,7 @@ def sources(found: Iterable[SourceFacts]) -> list[Table]:
     for one in asked:
         state = one.state.replace("_", " ")
         blocked = f"blocked until {one.blocked_until:%H:%M:%S}Z" if one.blocked_until is not None else None
-        left = ", ".join(f"{window.left:,}/{window.limit:,} {window.window}" for window in one.budget)
+        left = "\n".join(f"{window.left:,}/{window.limit:,} {window.window}" for window in one.budget)
         table.add_row(
             one.name,
             Text(blocked, style="red") if blocked else _toned(state),
@@ -107,7 +107,7 @@ def tables(found: Iterable[TableFacts]) -> Table:
     _right(table, 1, 2, 3)
     for one in found:
         if not one.partitions:
-            table.add_row(one.name, "0", "", "", "not materialised", "")
+            table.add_row(one.name, "0", "", "", "", "not materialised")
             continue
         table.add_row(
             one.name,
@@ -140,7 +140,7 @@ class Fitted:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None)
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.columns[0].no_wrap = True
     return table
 

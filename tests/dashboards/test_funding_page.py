@@ -6,12 +6,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards.funding.query import HistoryQuery
-from dashboards.lanes import asked
 from dashboards.pages import shell
 from dashboards.pages.funding import PAGE, tab_of
 from dashboards.pages.funding_grid import history_of
 from dashboards.pages.funding_history import zoomed
 from dashboards.pages.funding_words import countdown, hours, usd
+from dashboards.sources import Sources
 from market_assets.core import clock
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
@@ -144,14 +144,18 @@ def test_both_budgets_of_an_exchange(home: object, monkeypatch: pytest.MonkeyPat
     """A backfill that spends its budget leaves that of looks alone; the sandbox limits nothing."""
     venues = '{"bybit": {"budget": {"per_day": 100}, "market_budget": {"per_day": 50}}}'
     limited = funding_home.configure(monkeypatch, FUNDING__VENUES=venues)
-    assert asked(limited) == {}
+    assert Sources(limited).facts() == []
     state, key = VendorState.of(limited.home), fingerprint("bybit", None, "history")
     spent = Budget.of("bybit", key, RateBudget(per_day=100), state, wait_s=1, now=clock.wall)
     spent.reserve(lambda _: None, 3)
-    left = asked(limited)["bybit"]
-    assert [(each.left, each.limit, each.window) for each in left.history] == [(97, 100, "day")]
-    assert [(each.left, each.limit, each.window) for each in left.market] == [(50, 50, "day")]
-    assert asked(limited.model_copy(update={"vendors": "sandbox"}))["bybit"].history == ()
+
+    def left(settings: Settings, lane: str) -> list[tuple[int, int, str]]:
+        (bybit,) = [source for source in Sources(settings).facts() if source.name == "bybit"]
+        return [(each.left, each.limit, each.window) for each in bybit.lane(lane)]
+
+    assert left(limited, "history") == [(97, 100, "day (history)")]
+    assert left(limited, "market") == [(50, 50, "day (market)")]
+    assert left(limited.model_copy(update={"vendors": "sandbox"}), "history") == []
 
 
 def test_without_data_every_tab_says_why(empty_client: TestClient):

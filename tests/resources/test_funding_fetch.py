@@ -90,6 +90,7 @@ class Desk:
         brought = self.fetch(**run).rates(unit)
         for key, frame in brought.frames.items():
             self.store.write(RATES, key, frame)
+        brought.stored()
         return brought
 
     def stored(self, day: str, exchange: str = "bybit") -> pl.DataFrame:
@@ -217,6 +218,17 @@ def test_what_failed_leaves_the_days_incomplete(desk: Desk) -> None:
     assert desk.bybit.names() == ["ETHUSDT"]
     assert (again.incomplete, again.metadata["2026-11-10|bybit"]["complete"]) == (None, True)
     assert desk.stored("2026-11-10").height == 6
+
+
+def test_a_run_that_dies_before_it_has_stored_is_asked_for_everything_again(desk: Desk) -> None:
+    """What was answered counts for a retry only once it is kept."""
+    desk.bybit.settled["ETHUSDT"] = Unavailable("bybit", "HTTP 500")
+    fetch = desk.fetch(group="first")
+    assert fetch.rates(Unit("bybit", ("2026-11-10|bybit",))).incomplete is not None
+    desk.bybit.asked.clear()
+    desk.bybit.settled["ETHUSDT"] = every(8, MIDNIGHT - 40 * DAY, NOON)
+    assert desk.rates("2026-11-10", group="first").frames["2026-11-10|bybit"].height == 6
+    assert desk.bybit.names() == ["BTCUSDT", "ETHUSDT"]
 
 
 def test_contracts_must_be_known_first(desk: Desk) -> None:

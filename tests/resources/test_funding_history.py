@@ -16,7 +16,7 @@ from market_assets.funding.transforms import rates
 from market_assets.settings import Settings, load
 from resources import funding_history
 from resources.fetch_log import FetchLog
-from resources.funding_history import Brought, FundingHistory
+from resources.funding_history import CONTRACT_LOG, Brought, FundingHistory
 from resources.http.errors import (
     BudgetExhausted,
     CircuitOpen,
@@ -71,12 +71,14 @@ class Desk:
     def ask(
         self, first: datetime = FIRST, until: datetime = UNTIL, *, group: str = "g", only_due: bool = False
     ) -> Brought:
-        """What a run of that group brings."""
+        """What a run of that group brings, and notes once it is stored."""
         vendors = cast(Vendors, ScriptedVendors(self.exchange, archive=self.archive))
         asking = FundingHistory(
             self.found, vendors, self.log, group, self.exchange.name, self.listed, self.stored, self.exchange.now
         )
-        return asking.ask(first, until, only_due=only_due)
+        brought = asking.ask(first, until, only_due=only_due)
+        self.log.succeeded(CONTRACT_LOG, brought.answered, group)
+        return brought
 
     def store(self, name: str, rows: Sequence[Row]) -> None:
         """Settlements of a contract that are kept already."""

@@ -1,0 +1,218 @@
+"""How the status looks: states made by hand, printed by a recording console without colours."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console, Group, RenderableType
+
+from dashboards.data import TableFacts
+from dashboards.orchestrator import Run
+from dashboards.sources import SourceFacts, WindowLeft
+from market_assets.cli import status_view
+from market_assets.cli.status_state import ExchangeLine, Service, State
+from market_assets.core import clock
+
+NOW = datetime(2026, 10, 5, 12, 3, tzinfo=UTC)
+STORED = TableFacts(
+    name="funding_rates",
+    domain="funding",
+    title="Settled funding",
+    partitions=1234,
+    rows=1_600_000,
+    bytes=3 * 2**20,
+    timed=True,
+    newest=NOW,
+    published_at=NOW,
+)
+NOTHING = TableFacts("btc_price", "btc", "Price", 0, 0, 0, timed=True, newest=None, published_at=None)
+BYBIT = SourceFacts(
+    name="bybit",
+    state="closed",
+    blocked_until=None,
+    total_calls=1234,
+    success_rate=0.995,
+    latency_p95_ms=231.4,
+    last_success_at=NOW,
+    budget=(
+        WindowLeft("second (history)", 3, 5, NOW, "history"),
+        WindowLeft("second (market)", 5, 5, NOW, "market"),
+    ),
+)
+UNASKED = SourceFacts("okx", "closed", None, 0, None, None, None, ())
+
+
+def printed(shown: RenderableType | list, width: int = 80) -> list[str]:
+    """The lines of a plain console."""
+    console = Console(record=True, width=width, color_system=None, file=io.StringIO())
+    console.print(Group(*shown) if isinstance(shown, list) else shown)
+    return [line.rstrip() for line in console.export_text().splitlines()]
+
+
+def coloured(shown: RenderableType | list) -> str:
+    """The same with the escape codes of 16 colours."""
+    console = Console(width=80, color_system="standard", force_terminal=True, file=io.StringIO())
+    with console.capture() as said:
+        console.print(Group(*shown) if isinstance(shown, list) else shown)
+    return said.get()
+
+
+def run(number: int, **facts: object) -> Run:
+    """A run of an hour before NOW and `number` seconds."""
+    told = {"subject": "funding_rates", "status": "SUCCESS", "duration_s": 16.64}
+    created = NOW - timedelta(hours=1, seconds=number)
+    return Run(run_id=f"{number:08d}-rest", created_at=created, **{**told, **facts})  # type: ignore[arg-type]
+
+
+def state(**parts: object) -> State:
+    """A state with nothing in it but `parts`."""
+    empty: dict = {"services": (), "runs": (), "exchanges": (), "sources": (), "tables": ()}
+    return State(**{"at": NOW, "store": "duckdb at data/lake", **empty, **parts})  # type: ignore[arg-type]
+
+
+def words(line: str) -> list[str]:
+    """The cells of a line: what stands at least two blanks apart."""
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_services_are_told_by_state_and_measure():
+    """Up, down and unknown each with why; colours tell them apart as well."""
+    found = (Service("app", "up", "listens"), Service("sandbox", "down", "silent"), Service("dagster", "unknown", "-"))
+    shown = status_view.services(found)
+    assert [words(line) for line in printed(shown)[2:]] == [
+        ["app", "up", "listens"],
+        ["sandbox", "down", "silent"],
+        ["dagster", "unknown", "-"],
+    ]
+    colours = coloured(shown)
+    assert ("\x1b[32mup", "\x1b[31mdown", "\x1b[33munknown") == tuple(
+        next(code + word for code in ("\x1b[32m", "\x1b[31m", "\x1b[33m") if code + word in colours)
+        for word in ("up", "down", "unknown")
+    )
+
+
+def test_runs_are_told_newest_first_and_eight_at_most():
+    """Id, what, how it ended, age, time taken; one that still runs has taken none yet."""
+    found = (run(1, status="STARTED", duration_s=None), *(run(number) for number in range(2, 12)))
+    with clock.frozen(NOW):
+        lines = printed(status_view.runs(state(runs=found)))[2:]
+    assert [words(line) for line in lines[:2]] == [
+        ["00000001", "funding_rates", "started", "60 min"],
+        ["00000002", "funding_rates", "success", "60 min", "16.6 s"],
+    ]
+    assert [words(line)[0] for line in lines] == [f"{number:08d}" for number in range(1, 9)]
+
+
+def test_a_run_of_many_assets_is_cut_not_wrapped():
+    """A selection longer than the line leaves status, age and time where they are."""
+    many = ", ".join(f"funding_table_{number}" for number in range(30))
+    with clock.frozen(NOW):
+        (line,) = printed(status_view.runs(state(runs=(run(1, subject=many),))))[2:]
+    assert len(line) <= 80
+    assert "funding_table_0, " in line
+    assert "…" in line
+    assert words(line)[-3:] == ["success", "60 min", "16.6 s"]
+
+
+@pytest.mark.parametrize(("runs", "said"), [(None, "last runs: unknown"), ((), "last runs: none yet")])
+def test_no_runs_and_nobody_to_ask_are_two_things(runs: tuple[()] | None, said: str):
+    """An instance without runs says none; without an instance it is unknown."""
+    assert said in printed(status_view.runs(state(runs=runs)))[0]
+
+
+def test_bars_are_as_long_as_what_they_tell():
+    """Of ten cells 100 % fills ten, 50 % five, 0 % none; ages in words; what was never judged is unknown."""
+    found = (
+        ExchangeLine("bybit", 180.0, 49, 100.0, 50.0),
+        ExchangeLine("okx", 2580.0, 1, 80.0, 0.0),
+        ExchangeLine("dydx", None, None, None, None),
+    )
+    bybit, okx, dydx = (words(line) for line in printed(status_view.exchanges(found, 80))[2:])
+    assert bybit == ["bybit", "3 min", "49", "━" * 10, "100.0 %", "━" * 5, "50.0 %"]
+    assert okx == ["okx", "43 min", "1", "━" * 8, "80.0 %", "0.0 %"]
+    assert dydx == ["dydx", "none", "unknown", "unknown"]
+    wide = printed(status_view.exchanges(found, 120), 120)
+    assert "━" * 20 in wide[2]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "pct", "colours"),
+    [(300.0, 95.0, "\x1b[32m"), (601.0, 94.9, "\x1b[33m"), (1801.0, 79.9, "\x1b[31m")],
+)
+def test_ages_and_bars_warn_by_colour(age_s: float, pct: float, colours: str):
+    """From 10 and 30 minutes on, as the alerts do; below 95 and 80 %, as the classes of completeness do."""
+    shown = coloured(status_view.exchanges((ExchangeLine("okx", age_s, 1, pct, None),), 80))
+    assert shown.count(colours) == 2
+    assert status_view.exchanges((), 80) == []
+
+
+def test_sources_that_were_asked_are_told_with_both_budgets():
+    """Breaker, calls, success, latency, each budget in a line; a source nobody asked is left out."""
+    lines = printed(status_view.sources((BYBIT, UNASKED)))
+    assert words(lines[2]) == ["bybit", "closed", "1,234", "99.5 %", "231 ms", "3/5 second (history)"]
+    assert words(lines[3]) == ["5/5 second (market)"]
+    assert len(lines) == 4
+    assert status_view.sources((UNASKED,)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"state": "half_open"}, "half open"),
+        ({"state": "open"}, "open"),
+        ({"blocked_until": NOW}, "blocked until 12:03:00Z"),
+    ],
+)
+def test_a_source_that_is_not_asked_now_is_told_even_without_calls(facts: dict, said: str):
+    """An open breaker, a block by the vendor; without a limit the budget says so."""
+    one = SourceFacts(**{**vars(UNASKED), **facts})
+    assert words(printed(status_view.sources((one,)))[2]) == ["okx", said, "0", "no data", "no data", "no limit"]
+
+
+def test_a_table_fits_80_columns_and_tells_what_is_not_stored():
+    """Numbers with thousands, the newest data, the last publication; nothing is no zero size."""
+    long = TableFacts(**{**vars(STORED), "name": "equities_corporate_actions"})
+    lines = printed(status_view.tables((long, NOTHING)))
+    assert all(len(line) <= 80 for line in lines)
+    assert words(lines[2]) == [
+        *("equities_corporate_actions", "1,234", "1,600,000", "3.00", "2026-10-05", "2026-10-05 12:03Z")
+    ]
+    assert words(lines[3]) == ["btc_price", "0", "not materialised"]
+
+
+def test_one_below_the_other_on_a_narrow_terminal_side_by_side_on_a_wide_one():
+    """80 columns hold no line longer; from 160 on tables stand beside services."""
+    full = state(
+        services=(Service("app", "up", "listens"),),
+        exchanges=(ExchangeLine("bybit", 60.0, 49, 100.0, 100.0),),
+        sources=(BYBIT,),
+        tables=(STORED,),
+    )
+    narrow, wide = printed(status_view.whole(full, 80)), printed(status_view.whole(full, 160), 160)
+    assert max(map(len, narrow)) <= 80
+    assert narrow[:3] == ["store: duckdb at data/lake", "at: 2026-10-05 12:03:00Z", ""]
+    order = [line for line in narrow if line in {"services", "exchanges", "sources", "tables"}]
+    assert order == ["services", "exchanges", "sources", "tables"]
+    assert any(line.startswith("services") and line.endswith("tables") for line in wide)
+
+
+def test_what_does_not_fit_is_counted():
+    """Of ten lines on a terminal of four, three are shown, and the fourth says that seven are not."""
+    console = Console(width=80, height=4, color_system=None, file=io.StringIO())
+    ten = Group(*(f"line {number}" for number in range(10)))
+    with console.capture() as said:
+        console.print(status_view.Fitted(ten), end="")
+    assert said.get().splitlines() == [
+        *("line 0", "line 1", "line 2"),
+        "7 more lines: `market-assets status` prints them all",
+    ]
+    with console.capture() as said:
+        console.print(status_view.Fitted(Group("one", "two")), end="")
+    assert said.get().splitlines() == ["one", "two"]
+
+
+def test_an_error_in_words_is_no_markup():
+    """Brackets of a message are shown as they are."""
+    assert printed(status_view.services((Service("dagster [x]", "unknown", "no [home] here"),)))[2].split("  ")[0] == (
+        "dagster [x]"
+    )
