@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS repairs (
   asset TEXT NOT NULL, partition TEXT NOT NULL, day TEXT NOT NULL, PRIMARY KEY (asset, partition, day)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS repair_times (
-  asset TEXT NOT NULL, partition TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (asset, partition)
+  asset TEXT NOT NULL, partition TEXT NOT NULL, at TEXT NOT NULL, tries INTEGER NOT NULL,
+  PRIMARY KEY (asset, partition)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS floors (
   exchange TEXT NOT NULL, native_symbol TEXT NOT NULL, floor_at TEXT NOT NULL,
@@ -114,14 +115,18 @@ class FetchLog:
         told = clock.instant(at).isoformat()
         with self._open() as db:
             db.executemany(
-                "INSERT OR REPLACE INTO repair_times VALUES (?, ?, ?)", [(asset, key, told) for key in partitions]
+                "INSERT INTO repair_times VALUES (?, ?, ?, 1) ON CONFLICT (asset, partition) DO UPDATE SET "
+                "at = excluded.at, tries = tries + 1",
+                [(asset, key, told) for key in partitions],
             )
 
-    def repair_times(self, asset: str) -> dict[str, datetime]:
-        """Partition -> the last time it was fetched again."""
+    def repair_tries(self, asset: str) -> dict[str, tuple[datetime, int]]:
+        """Partition -> the last time it was fetched again, and how often it was."""
         with self._open() as db:
-            found = db.execute("SELECT partition, at FROM repair_times WHERE asset = ? ORDER BY partition", (asset,))
-            return {partition: clock.instant(at) for partition, at in found}
+            found = db.execute(
+                "SELECT partition, at, tries FROM repair_times WHERE asset = ? ORDER BY partition", (asset,)
+            )
+            return {partition: (clock.instant(at), tries) for partition, at, tries in found}
 
     def repaired(self, asset: str, partitions: Iterable[str]) -> None:
         """Forget the repairs of partitions that have no open gap any more."""

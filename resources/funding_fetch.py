@@ -31,6 +31,7 @@ from resources.venues.venue import CURRENT
 CONTRACTS: Contract = schemas.FundingContracts.contract()
 RATES: Contract = schemas.FundingRates.contract()
 SNAPSHOT: Contract = schemas.FundingSnapshot.contract()
+COMPLETENESS: Contract = schemas.FundingCompleteness.contract()
 LISTINGS_TABLE, SNAPSHOT_TABLE = "funding_listings", "funding_snapshot"
 #: rows of a look at current state
 LOOKS = pl.Schema(
@@ -74,6 +75,8 @@ class FundingFetch:
     as_of: datetime
     #: ask only for contracts with a settlement due since their last stored one
     only_due: bool = False
+    #: ask only for contracts that lack settlements by the newest completeness of their exchange
+    only_gaps: bool = False
     #: units are fetched in threads, and the store is read by one of them at a time
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -146,7 +149,8 @@ class FundingFetch:
         history = FundingHistory(
             self.settings, self.vendors, self.log, self.run_group, unit.name, contracts, stored, self.as_of
         )
-        brought = history.ask(first - MARGIN, min(until + MARGIN, self.as_of), only_due=self.only_due)
+        among = self._with_gaps(unit.name) if self.only_gaps else None
+        brought = history.ask(first - MARGIN, min(until + MARGIN, self.as_of), only_due=self.only_due, among=among)
         known = rates.natives(stored).with_columns(pl.col("source").cast(pl.String))
         every = pl.concat([known, brought.events])
         found = rates.rates(every, contracts, first=first, until=until)
@@ -198,6 +202,15 @@ class FundingFetch:
         keys = [f"{begin + n * _DAY:%Y-%m-%d}{partitions.SEPARATOR}{exchange}" for n in range(n_days)]
         with self._lock:
             return self.store.read(RATES, keys)
+
+    def _with_gaps(self, exchange: str) -> set[str]:
+        """Contracts of an exchange that lack settlements, by its newest completeness."""
+        with self._lock:
+            keys = [
+                key for key in self.store.partitions(COMPLETENESS) if key.endswith(f"{partitions.SEPARATOR}{exchange}")
+            ]
+            rows = self.store.read(COMPLETENESS, keys[-1:], columns=["native_symbol", "gap_starts"])
+        return set(rows.filter(pl.col("gap_starts").list.len() > 0)["native_symbol"])
 
     def _rejected(
         self, without_rate: pl.DataFrame, contracts: pl.DataFrame, first: datetime, until: datetime

@@ -6,7 +6,7 @@ ends the asking; what was brought until then is kept as well.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -106,13 +106,13 @@ class FundingHistory:
     stored: pl.DataFrame
     as_of: datetime
 
-    def ask(self, first: datetime, until: datetime, *, only_due: bool) -> Brought:
-        """Events from `first` before `until` of every contract listed then.
+    def ask(self, first: datetime, until: datetime, *, only_due: bool, among: Collection[str] | None = None) -> Brought:
+        """Events from `first` before `until` of every contract listed then, or of those `among` these native symbols.
 
         Raises the VendorError of the first contract where none was answered, and EmptyUnexpected where
         all answers are empty although contracts have been listed for longer than a day.
         """
-        listed = self._listed(first, until)
+        listed = [one for one in self._listed(first, until) if among is None or one.native_symbol in among]
         done = self.log.finished_by(CONTRACT_LOG, self.run_group)
         wanted = [one for one in listed if self._logged(one) not in done]
         due = [one for one in wanted if not only_due or self._is_due(one)]
@@ -123,7 +123,13 @@ class FundingHistory:
         # for a retry; where none failed, the partitions are remembered as a whole
         brought.answered = [self._logged(answer.instrument) for answer in answers] if brought.failures else []
         self._add(brought, answers)
-        if due and len(due) == len(listed) and brought.events.is_empty() and until - first > timedelta(days=2):
+        if (
+            due
+            and among is None
+            and len(due) == len(listed)
+            and brought.events.is_empty()
+            and until - first > timedelta(days=2)
+        ):
             self._refuse_emptiness(listed, first, until)
         return brought
 

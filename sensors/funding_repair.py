@@ -1,6 +1,8 @@
 """Missing settlements: their days are asked for again every few hours, until they come or cannot come.
 
-A gap older than what its exchange still serves (`history_floor`) is left alone: it cannot be re-fetched.
+Only contracts that lack some are asked for. A gap older than what its exchange still serves
+(`history_floor`) is left alone, and so is one that stays open after `funding.repair_tries` tries: the
+exchange has nothing there.
 """
 
 from collections.abc import Iterable
@@ -9,6 +11,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from market_assets.core import clock, partitions
+from market_assets.funding.assets import ONLY_GAPS_TAG
 from market_assets.funding.partitions import EXCHANGE_DAY
 from market_assets.funding.schemas import FundingCompleteness
 from market_assets.funding.transforms.gaps import gap_days
@@ -38,9 +41,11 @@ def funding_repair_sensor(settings: Settings, *, default_status: dg.DefaultSenso
     def funding_repair(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now, log = clock.now(), FetchLog(settings.home)
         lacking = days_with_gaps(open_store(settings), funding.enabled, now)
-        asked = log.repair_times(_RATES)
+        tries = log.repair_tries(_RATES)
+        log.repaired(_RATES, set(tries) - lacking)
         pause = timedelta(hours=funding.repair_hours)
-        due = sorted((key for key in lacking if key not in asked or asked[key] <= now - pause), reverse=True)
+        waiting = {key for key, (at, n) in tries.items() if at > now - pause or n >= funding.repair_tries}
+        due = sorted(lacking - waiting, reverse=True)
         order = partitions.dimension_keys(EXCHANGE_DAY, context.instance)
         spans = partitions.ranges(due[: funding.repair_partitions], order)[:_RUNS]
         log.repair_asked_at(_RATES, [key for span in spans for key in partitions.covered(span, order)], now)
@@ -49,7 +54,8 @@ def funding_repair_sensor(settings: Settings, *, default_status: dg.DefaultSenso
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
-                    run_key=f"funding-repair:{first}:{last}:{now.isoformat()}", tags=partitions.range_tags(first, last)
+                    run_key=f"funding-repair:{first}:{last}:{now.isoformat()}",
+                    tags={**partitions.range_tags(first, last), ONLY_GAPS_TAG: "yes"},
                 )
                 for first, last in spans
             ]

@@ -72,7 +72,9 @@ def _watched(looks: "Looks", console: "Console") -> "RenderableType":
     try:
         return _drawn(looks, console)
     except (MarketAssetsError, OSError) as failed:
-        return f"cannot be read now: {failed}"
+        from rich.text import Text
+
+        return Text(f"cannot be read now: {failed}")
 
 
 def _drawn(looks: "Looks", console: "Console") -> "RenderableType":

@@ -84,7 +84,7 @@ class Looks:
         return State(
             at=clock.now(),
             store=f"{described.kind} at {described.location}",
-            services=(*daemons, webserver(), *self._own_services()),
+            services=(*daemons, _webserver(), *self._own_services()),
             runs=runs,
             exchanges=self._exchanges(),
             sources=tuple(self._sources.facts()),
@@ -151,7 +151,7 @@ def _of_daemon(daemon: Daemon) -> Service:
     return Service(name, "up" if daemon.healthy else "down", f"last heartbeat {age_s:,.0f} s ago")
 
 
-def webserver() -> Service:
+def _webserver() -> Service:
     """Dagster's webserver, by its own answer. Its port is no setting of ours: silence elsewhere proves nothing."""
     named = os.environ.get("DAGSTER_WEBSERVER_PORT", "")
     url = f"http://127.0.0.1:{named if named.isdecimal() else _WEBSERVER_PORT}"
@@ -159,7 +159,7 @@ def webserver() -> Service:
         return Service("dagster webserver", "up", f"answers at {url}")
     if named:
         return Service("dagster webserver", "down", f"does not answer at {url}")
-    return Service("dagster webserver", "unknown", f"none answers at {url}; another port is in DAGSTER_WEBSERVER_PORT")
+    return Service("dagster webserver", "unknown", f"silent at {url}; name another in DAGSTER_WEBSERVER_PORT")
 
 
 @functools.cache

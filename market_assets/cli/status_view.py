@@ -30,7 +30,7 @@ _TONES = {
 
 def whole(state: State, width: int) -> RenderableType:
     """Everything there is, for a console of so many columns."""
-    head = Group(f"store: {state.store}", f"at: {state.at:%Y-%m-%d %H:%M:%S}Z", "")
+    head = Text(f"store: {state.store}\nat: {state.at:%Y-%m-%d %H:%M:%S}Z\n")
     now = [services(state.services), runs(state), *exchanges(state.exchanges, width), *sources(state.sources)]
     if width < _WIDE:
         return Group(head, *_spaced([*now, tables(state.tables)]))
@@ -43,7 +43,7 @@ def services(found: Sequence[Service]) -> Table:
     """What runs, and where that shows."""
     table = _table("services", "service", "state", "measured")
     for one in found:
-        table.add_row(one.name, _toned(one.state), one.said)
+        _add(table, one.name, _toned(one.state), one.said)
     return table
 
 
@@ -54,10 +54,12 @@ def runs(state: State) -> RenderableType:
     if not state.runs:
         return Text("last runs: none yet")
     table = _table("last runs", "run", "of", "status", "age", "took")
-    table.columns[1].overflow, table.columns[1].no_wrap = "ellipsis", True
     _right(table, 3, 4)
+    # one of many assets is cut, so that the others keep their place
+    subject, table.expand = table.columns[1], True
+    subject.ratio, subject.no_wrap = 1, True
     for run in state.runs[:_RUNS]:
-        table.add_row(*_run(run))
+        _add(table, *_run(run))
     return table
 
 
@@ -69,7 +71,8 @@ def exchanges(found: Sequence[ExchangeLine], width: int) -> list[Table]:
     _right(table, 1, 2, 4, 6)
     bar = 10 if width < 120 else 20
     for one in found:
-        table.add_row(
+        _add(
+            table,
             one.name,
             _aged(one.age_s),
             "" if one.n_active is None else f"{one.n_active:,}",
@@ -90,7 +93,8 @@ def sources(found: Iterable[SourceFacts]) -> list[Table]:
         state = one.state.replace("_", " ")
         blocked = f"blocked until {one.blocked_until:%H:%M:%S}Z" if one.blocked_until is not None else None
         left = "\n".join(f"{window.left:,}/{window.limit:,} {window.window}" for window in one.budget)
-        table.add_row(
+        _add(
+            table,
             one.name,
             Text(blocked, style="red") if blocked else _toned(state),
             f"{one.total_calls:,}",
@@ -103,13 +107,14 @@ def sources(found: Iterable[SourceFacts]) -> list[Table]:
 
 def tables(found: Iterable[TableFacts]) -> Table:
     """What is stored of each table."""
-    table = _table("tables", "table", "parts", "rows", "MiB", "newest", "published")
+    table = _table("tables", "table", "parts", "rows", "MiB", "newest", "published", gap=1)
     _right(table, 1, 2, 3)
     for one in found:
         if not one.partitions:
-            table.add_row(one.name, "0", "", "", "", "not materialised")
+            _add(table, one.name, "0", "", "", "", "not materialised")
             continue
-        table.add_row(
+        _add(
+            table,
             one.name,
             f"{one.partitions:,}",
             f"{one.rows:,}",
@@ -139,10 +144,23 @@ class Fitted:
                 yield Segment.line()
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+def _table(title: str, *columns: str, gap: int = 2) -> Table:
+    table = Table(
+        *columns,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, gap, 0, 0),
+    )
     table.columns[0].no_wrap = True
     return table
+
+
+def _add(table: Table, *cells: RenderableType) -> None:
+    """A row; text is shown as it is, because messages have brackets, which rich would read as markup."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
 def _right(table: Table, *numbers: int) -> None:

@@ -37,6 +37,8 @@ from resources.vendors.registry import Vendors
 
 #: a run so tagged asks only for contracts with a settlement due since their last stored one
 ONLY_DUE_TAG = "funding/only_due"
+#: a run so tagged asks only for contracts that lack settlements by the newest completeness of their exchange
+ONLY_GAPS_TAG = "funding/only_gaps"
 _EXCHANGE_KINDS = {"polars", "rest"}
 _DAY = timedelta(days=1)
 #: so long after its end every settlement that covers a day is there, or overdue
@@ -281,8 +283,8 @@ def _observed(
     found = settings()
     log = FetchLog(found.home)
     run_group = context.run.tags.get(ROOT_RUN_ID_TAG, context.run.run_id)
-    only_due = ONLY_DUE_TAG in context.run.tags
-    asked = FundingFetch(found, vendors, store, log, run_group, clock.now(), only_due=only_due)
+    only = {"only_due": ONLY_DUE_TAG in context.run.tags, "only_gaps": ONLY_GAPS_TAG in context.run.tags}
+    asked = FundingFetch(found, vendors, store, log, run_group, clock.now(), **only)
     units = asked.units(context.partition_keys)
     vendors.prune_raw()
     fetching = PartitionFetch(context, store, log, table.contract(), found.quality.max_quarantine_share)

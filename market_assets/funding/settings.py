@@ -160,6 +160,7 @@ class FundingSettings(Section):
     window_days: Annotated[int, Field(ge=2, le=90)] = Field(30, description="Days of completeness and statistics")
     trailing_days: Count = Field(3, description="Days asked for again every night")
     repair_hours: Count = Field(6, description="Hours between two repairs of the same gap")
+    repair_tries: Count = Field(12, description="Repairs of the same gap at most")
     repair_partitions: Count = Field(200, description="Partitions a repair asks for at most")
     archive: bool = Field(True, description="Past months of Binance come from its archive files")
     venues: VenuesSettings = VenuesSettings()

@@ -91,7 +91,8 @@ def test_daemons_and_runs_are_those_of_the_instance(home: Path, monkeypatch: pyt
     with dagster_home.instance() as instance:
         assert "heartbeat was ever seen" in service("dagster scheduler").said
         dagster_home.heartbeat(instance, age_s=20)
-        dg.materialize([funding_rates], instance=instance)
+        job = dg.Definitions([funding_rates]).resolve_implicit_global_asset_job_def()
+        job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("funding_rates")])
         found = Looks(settings()).state()
         needed = {f"dagster {kind.lower().replace('_', ' ')}" for kind in instance.get_required_daemon_types()}
     daemons = {one.name: one for one in found.services if one.said.startswith("last heartbeat")}
@@ -100,6 +101,7 @@ def test_daemons_and_runs_are_those_of_the_instance(home: Path, monkeypatch: pyt
     assert 20 <= float(daemons["dagster scheduler"].said.split()[2]) < 80
     assert found.runs is not None
     assert [(one.subject, one.status) for one in found.runs] == [("funding_rates", "SUCCESS")]
+    assert found.runs[0].duration_s is not None
 
 
 def test_a_daemon_that_has_been_silent_for_two_minutes_is_down(home: Path):

@@ -1,6 +1,7 @@
 """How the status looks: states made by hand, printed by a recording console without colours."""
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,8 +39,9 @@ BYBIT = SourceFacts(
         WindowLeft("second (history)", 3, 5, NOW, "history"),
         WindowLeft("second (market)", 5, 5, NOW, "market"),
     ),
+    failures={},
 )
-UNASKED = SourceFacts("okx", "closed", None, 0, None, None, None, ())
+UNASKED = SourceFacts("okx", "closed", None, 0, None, None, None, (), {})
 
 
 def printed(shown: RenderableType | list, width: int = 80) -> list[str]:
@@ -85,10 +87,7 @@ def test_services_are_told_by_state_and_measure():
         ["dagster", "unknown", "-"],
     ]
     colours = coloured(shown)
-    assert ("\x1b[32mup", "\x1b[31mdown", "\x1b[33munknown") == tuple(
-        next(code + word for code in ("\x1b[32m", "\x1b[31m", "\x1b[33m") if code + word in colours)
-        for word in ("up", "down", "unknown")
-    )
+    assert all(word in colours for word in ("\x1b[32mup", "\x1b[31mdown", "\x1b[33munknown"))
 
 
 def test_runs_are_told_newest_first_and_eight_at_most():
@@ -136,13 +135,18 @@ def test_bars_are_as_long_as_what_they_tell():
 
 
 @pytest.mark.parametrize(
-    ("age_s", "pct", "colours"),
-    [(300.0, 95.0, "\x1b[32m"), (601.0, 94.9, "\x1b[33m"), (1801.0, 79.9, "\x1b[31m")],
+    ("age_s", "said", "pct", "colours"),
+    [
+        (300.0, "5 min", 95.0, "\x1b[32m"),
+        (601.0, "10 min", 94.9, "\x1b[33m"),
+        (1801.0, "30 min", 79.9, "\x1b[31m"),
+    ],
 )
-def test_ages_and_bars_warn_by_colour(age_s: float, pct: float, colours: str):
+def test_ages_and_bars_warn_by_colour(age_s: float, said: str, pct: float, colours: str):
     """From 10 and 30 minutes on, as the alerts do; below 95 and 80 %, as the classes of completeness do."""
     shown = coloured(status_view.exchanges((ExchangeLine("okx", age_s, 1, pct, None),), 80))
-    assert shown.count(colours) == 2
+    assert re.search(f"{re.escape(colours)} *{said}", shown)
+    assert f"{colours}━" in shown
     assert status_view.exchanges((), 80) == []
 
 
@@ -174,8 +178,8 @@ def test_a_table_fits_80_columns_and_tells_what_is_not_stored():
     long = TableFacts(**{**vars(STORED), "name": "equities_corporate_actions"})
     lines = printed(status_view.tables((long, NOTHING)))
     assert all(len(line) <= 80 for line in lines)
-    assert words(lines[2]) == [
-        *("equities_corporate_actions", "1,234", "1,600,000", "3.00", "2026-10-05", "2026-10-05 12:03Z")
+    assert lines[2].split() == [
+        *("equities_corporate_actions", "1,234", "1,600,000", "3.00", "2026-10-05", "2026-10-05", "12:03Z")
     ]
     assert words(lines[3]) == ["btc_price", "0", "not materialised"]
 
@@ -211,8 +215,7 @@ def test_what_does_not_fit_is_counted():
     assert said.get().splitlines() == ["one", "two"]
 
 
-def test_an_error_in_words_is_no_markup():
-    """Brackets of a message are shown as they are."""
-    assert printed(status_view.services((Service("dagster [x]", "unknown", "no [home] here"),)))[2].split("  ")[0] == (
-        "dagster [x]"
-    )
+def test_brackets_of_a_message_are_no_markup():
+    """A place that an error names in brackets is shown as it is."""
+    (line,) = printed(status_view.services((Service("dagster", "unknown", "needs [bold] in [/x]"),)))[2:]
+    assert words(line) == ["dagster", "unknown", "needs [bold] in [/x]"]

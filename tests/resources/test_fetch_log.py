@@ -48,10 +48,13 @@ def test_repairs_are_known_by_their_last_time(home: Path) -> None:
     log.repair_asked_at("funding_rates", ["okx|2026-11-18", "okx|2026-11-19"], at)
     log.repair_asked_at("funding_rates", ["okx|2026-11-19"], at + timedelta(hours=6))
     log.repair_asked_at("others", ["okx|2026-11-18"], at + timedelta(hours=9))
-    assert log.repair_times("funding_rates") == {"okx|2026-11-18": at, "okx|2026-11-19": at + timedelta(hours=6)}
+    assert log.repair_tries("funding_rates") == {
+        "okx|2026-11-18": (at, 1),
+        "okx|2026-11-19": (at + timedelta(hours=6), 2),
+    }
     log.repaired("funding_rates", ["okx|2026-11-19"])
-    assert log.repair_times("funding_rates") == {"okx|2026-11-18": at}
-    assert log.repair_times("others").keys() == {"okx|2026-11-18"}
+    assert log.repair_tries("funding_rates") == {"okx|2026-11-18": (at, 1)}
+    assert log.repair_tries("others").keys() == {"okx|2026-11-18"}
 
 
 def test_repairs_by_day_and_by_time_are_forgotten_together(home: Path) -> None:
@@ -61,7 +64,7 @@ def test_repairs_by_day_and_by_time_are_forgotten_together(home: Path) -> None:
     log.repair_asked_at("bars", ["AAPL|2020"], datetime(2026, 11, 20, tzinfo=UTC))
     assert log.repair_days("bars") == {"AAPL|2020": [date(2026, 11, 20)]}
     log.repaired("bars", ["AAPL|2020"])
-    assert (log.repair_days("bars"), log.repair_times("bars")) == ({}, {})
+    assert (log.repair_days("bars"), log.repair_tries("bars")) == ({}, {})
 
 
 def test_the_newest_floor_counts(home: Path) -> None:
@@ -109,7 +112,7 @@ def test_many_names_are_one_transaction(home: Path) -> None:
     with pytest.raises(KeyError):
         log.repair_asked_at("bars", breaks_off(), datetime(2026, 11, 20, tzinfo=UTC))
     assert log.finished_by("bars", "run-3") == set()
-    assert log.repair_times("bars") == {}
+    assert log.repair_tries("bars") == {}
 
 
 _FLOORS = {"exchange": pl.String, "native_symbol": pl.String, "history_floor": UTC_MICROS}

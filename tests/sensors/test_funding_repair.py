@@ -10,6 +10,7 @@ import pytest
 
 from market_assets.core import clock
 from market_assets.definitions import build_defs
+from market_assets.funding.assets import ONLY_GAPS_TAG
 from market_assets.funding.schemas import FundingCompleteness
 from market_assets.settings import settings
 from resources.stores import open_store
@@ -106,6 +107,27 @@ def test_a_gap_is_asked_for_again_only_after_the_pause(instance: dg.DagsterInsta
     assert tick(instance, NOW + 6 * HOUR) == span
     store("bybit", {})
     assert tick(instance, NOW + 12 * HOUR) == []
+
+
+def test_a_gap_that_never_closes_is_given_up(instance: dg.DagsterInstance) -> None:
+    """After so many tries the exchange has nothing there; once it is closed and opens again, all begins anew."""
+    store("bybit", gap("2026-11-03T16:00:00Z"))
+    tries = [tick(instance, NOW + 6 * n * HOUR) for n in range(14)]
+    assert [len(asked) for asked in tries] == [1] * 12 + [0, 0]
+    store("bybit", {})
+    assert tick(instance, NOW + 90 * HOUR) == []
+    store("bybit", gap("2026-11-03T16:00:00Z"))
+    assert len(tick(instance, NOW + 91 * HOUR)) == 1
+
+
+def test_only_contracts_that_lack_settlements_are_asked_for(instance: dg.DagsterInstance) -> None:
+    """The run is tagged so."""
+    store("bybit", gap("2026-11-03T16:00:00Z"))
+    sensor = funding_repair_sensor(settings(), default_status=dg.DefaultSensorStatus.STOPPED)
+    with clock.frozen(NOW):
+        context = dg.build_sensor_context(instance=instance, definitions=build_defs(settings()))
+        (request,) = sensor.evaluate_tick(context).run_requests or []
+    assert ONLY_GAPS_TAG in request.tags
 
 
 def test_neighbouring_days_and_exchanges_share_a_run(instance: dg.DagsterInstance) -> None:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from market_assets.core import clock
-from market_assets.funding.assets import ONLY_DUE_TAG
+from market_assets.funding.assets import ONLY_DUE_TAG, ONLY_GAPS_TAG
 from market_assets.tables import contract
 from resources.sandbox.synthetic import SyntheticBackend
 from tests.desk import failed_checks, told
@@ -144,6 +144,18 @@ def test_the_hourly_run_asks_only_what_is_due(growing: Funding) -> None:
     assert set(news["funding_time"]) == {instant("2025-05-07 13:00")}
     assert after.height - before.height == news.height
     assert set(news["exchange"]) >= {"hyperliquid", "dydx", "deribit"}
+
+
+def test_a_repair_asks_only_contracts_with_gaps(growing: Funding) -> None:
+    """Days before the stored ones are gaps of contracts listed then; those listed today lack nothing."""
+    growing.desk.sandbox.heal()
+    whole = growing.desk.read("funding_completeness").filter(exchange="deribit")
+    lacking = whole.filter(pl.col("gap_starts").list.len() > 0)["native_symbol"]
+    results = growing.run("funding_rates", [f"{FIRST}|deribit"], tags={ONLY_GAPS_TAG: "yes"})
+    assert told(results, "funding_rates")[f"{FIRST}|deribit"]["asked"] == lacking.len() > 0
+    results = growing.run("funding_rates", [f"{FIRST}|hyperliquid"], tags={ONLY_GAPS_TAG: "yes"})
+    assert told(results, "funding_rates")[f"{FIRST}|hyperliquid"]["asked"] == 0
+    assert not growing.desk.sandbox.asked("hyperliquid")
 
 
 def test_a_second_look_is_appended_and_the_first_stays(growing: Funding) -> None:
