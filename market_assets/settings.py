@@ -38,9 +38,9 @@ from market_assets.core.settings import (
     YahooSettings,
 )
 from market_assets.equities.settings import EquitiesSettings
-from market_assets.funding.settings import FundingSettings, VenueSettings
+from market_assets.funding.settings import FundingSettings, HistorySettings
 
-VendorSettings = PolygonSettings | YahooSettings | GlassnodeSettings | VenueSettings
+VendorSettings = PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings
 #: settings that must not stand in a file -> the variable that holds each
 SECRETS = {
     "postgres_url": "MARKET_ASSETS_POSTGRES_URL",
@@ -152,6 +152,7 @@ class Settings(BaseSettings):
             "polygon": self.polygon,
             "yahoo": self.yahoo,
             "glassnode": self.btc.glassnode,
+            "binance_archive": self.funding.venues.binance_archive,
         }
         return sections[name] if name in sections else self.funding.venue(name)
 

@@ -92,7 +92,10 @@ def _completeness(app: Services, window: int, exchange: str | None, as_of: datet
     if exchange is not None:
         contracts = contracts.filter(pl.col("exchange") == exchange)
     floors = FetchLog(app.settings.home).floors()
-    return completeness.completeness(rates, contracts, floors, days=[now.date()], window_days=window, now=now)
+    first = app.settings.funding.start_date
+    return completeness.completeness(
+        rates, contracts, floors, days=[now.date()], window_days=window, now=now, start=first
+    )
 
 
 def _verified(row: dict[str, Any]) -> dict[str, Any]:

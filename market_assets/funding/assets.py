@@ -126,6 +126,7 @@ def funding_completeness(
         days=Span.of(context).days,
         window_days=found.funding.window_days,
         now=clock.now(),
+        start=found.funding.start_date,
     )
 
 

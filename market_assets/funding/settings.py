@@ -11,11 +11,16 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class VenueSettings(Section):
-    """How one exchange is asked. No exchange needs a key."""
+class HistorySettings(Section):
+    """Where settled history is asked for. Nobody needs a key."""
 
     base_url: str = Field(description="Address of its public API")
     budget: RateBudget = Field(RateBudget(per_second=5), description="Requests of settled history")
+
+
+class VenueSettings(HistorySettings):
+    """How one exchange is asked."""
+
     market_budget: RateBudget = Field(RateBudget(per_second=5), description="Requests of listings and current state")
     workers: Count = Field(4, description="Requests under way at once")
 
@@ -28,12 +33,21 @@ def _venue(base_url: str, budget: RateBudget | None = None, market: RateBudget |
 _BINANCE = RateBudget(per_5_minutes=500)
 
 
+def _over(default: Any, stated: Any) -> Any:
+    """What is stated, over a default; of sections both count, name by name."""
+    if not isinstance(default, dict) or not isinstance(stated, dict):
+        return stated
+    return default | {name: _over(default.get(name), value) for name, value in stated.items()}
+
+
 class VenuesSettings(Section):
     """Address and budget of each exchange; what is not stated keeps its default."""
 
     binance_usdm: VenueSettings = _venue("https://fapi.binance.com", _BINANCE, RateBudget(per_second=20))
     binance_coinm: VenueSettings = _venue("https://dapi.binance.com", _BINANCE, RateBudget(per_second=20))
-    binance_archive: VenueSettings = _venue("https://data.binance.vision", RateBudget(per_second=10))
+    binance_archive: HistorySettings = HistorySettings(
+        base_url="https://data.binance.vision", budget=RateBudget(per_second=10)
+    )
     bybit: VenueSettings = _venue("https://api.bybit.com")
     okx: VenueSettings = _venue("https://www.okx.com")
     bitget: VenueSettings = _venue("https://api.bitget.com")
@@ -58,12 +72,8 @@ class VenuesSettings(Section):
     def _over_defaults(cls, stated: Any) -> Any:
         if not isinstance(stated, dict):
             return stated
-        return {
-            name: {**cls.model_fields[name].default.model_dump(), **own}
-            if name in cls.model_fields and isinstance(own, dict)
-            else own
-            for name, own in stated.items()
-        }
+        defaults = {name: described.default.model_dump() for name, described in cls.model_fields.items()}
+        return {name: _over(defaults[name], own) if name in defaults else own for name, own in stated.items()}
 
 
 #: every exchange with a venue record of its own: keys of the partitions, in this order
@@ -174,9 +184,9 @@ class FundingSettings(Section):
     def _known(self) -> Self:
         unknown = sorted(set(self.exchanges) - set(EXCHANGES))
         if unknown:
-            raise ValueError(f"exchanges are some of {', '.join(EXCHANGES)}; was {', '.join(unknown)}")
+            raise ValueError(f"funding.exchanges are some of {', '.join(EXCHANGES)}; was {', '.join(unknown)}")
         if len(set(self.exchanges)) < len(self.exchanges):
-            raise ValueError("exchanges must differ from each other")
+            raise ValueError("funding.exchanges must differ from each other")
         return self
 
     @property

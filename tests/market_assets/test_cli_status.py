@@ -142,10 +142,10 @@ def test_each_lane_of_an_exchange_has_its_own_budget(home: Path, monkeypatch: py
         state = VendorState.of(found.home)
         state.record_call("bybit", "ok", at, 12.0)
         rates = found.funding.venues.bybit.budget
-        Budget.of("bybit", fingerprint("bybit", None, "history"), rates, state, wait_s=0).reserve(lambda _: None, 30)
+        Budget.of("bybit", fingerprint("bybit", None, "history"), rates, state, wait_s=0).reserve(lambda _: None, 3)
         (bybit,) = [one for one in Looks(found).state().sources if one.total_calls]
     left = {(window.lane, window.window.split()[0]): window.left for window in bybit.budget}
-    assert (bybit.name, bybit.state, left["history", "minute"], left["market", "minute"]) == ("bybit", "closed", 70, 50)
+    assert (bybit.name, bybit.state, left["history", "minute"], left["market", "minute"]) == ("bybit", "closed", 97, 50)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,14 @@ OTHERS: dict[str, Any] = {
     "btc.labels.deadband": 0.001,
     "btc.performance.windows_hours": [24],
     "btc.export.formats": ["csv"],
+    "funding.start_date": "2025-02-02",
+    "funding.exchanges": ["bybit"],
+    "funding.ccxt_exchanges": ["phemex"],
+    "funding.instrument_overrides": [
+        {"exchange": "bybit", "native_base": "XBT", "base_asset": "BTC", "multiplier": 1.0}
+    ],
+    "funding.taker_fee_bps.lighter": 1.5,
+    "funding.page_size": 25,
 }
 #: what has to be set beside a key so that the whole is valid
 COMPANIONS = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
@@ -43,15 +51,16 @@ COMPANIONS = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
 COMPANIONS |= {f"btc.database.{name}": {"btc.database.user": "desk"} for name in ("host", "port", "database")}
 
 
-def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted key, annotation and default of every setting that is no section."""
+def leaves(model: type[BaseModel], prefix: str = "", stated: Any = None) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, annotation and default of every setting that is no section; `stated` is the section's default."""
     for name, described in model.model_fields.items():
         kind = described.annotation
         section = DatabaseSettings if DatabaseSettings in get_args(kind) else kind
+        default = described.get_default(call_default_factory=True) if stated is None else getattr(stated, name)
         if isinstance(section, type) and issubclass(section, BaseModel):
-            yield from leaves(section, f"{prefix}{name}.")
+            yield from leaves(section, f"{prefix}{name}.", default)
         else:
-            yield f"{prefix}{name}", kind, described.get_default(call_default_factory=True)
+            yield f"{prefix}{name}", kind, default
 
 
 def is_secret(name: str) -> bool:

@@ -23,10 +23,12 @@ def completeness(
     days: Sequence[date],
     window_days: int,
     now: datetime,
+    start: date | None = None,
 ) -> pl.DataFrame:
     """FundingCompleteness of `days`: every contract that was listed or settled in the `window_days` up to the day.
 
     A day's window is [day + 1 - window_days, day + 1), cut at `now`; a settlement is due 10 minutes after its slot.
+    Before `start`, the first day that is kept at all, nothing is due.
     `rates` (FundingRates) reach back to the first window; `floors`: exchange, native_symbol, history_floor. Raises
     UnknownName for a contract of `rates` that `contracts` (FundingContracts) lacks.
 
@@ -35,7 +37,7 @@ def completeness(
     """
     contract = FundingCompleteness.contract()
     known = floors.group_by(CONTRACT).agg(pl.col("history_floor").max())
-    found = [_of_window(rates, contracts, known, Window.of(day, window_days, now)) for day in sorted(set(days))]
+    found = [_of_window(rates, contracts, known, Window.of(day, window_days, now, start)) for day in sorted(set(days))]
     return contract.conform(pl.concat([contract.empty(), *(frame.select(list(contract.columns)) for frame in found)]))
 
 

@@ -31,11 +31,12 @@ class Window:
     due: datetime
 
     @classmethod
-    def of(cls, day: date, window_days: int, now: datetime) -> Self:
-        """[day + 1 - window_days, day + 1), cut at `now`."""
+    def of(cls, day: date, window_days: int, now: datetime, start: date | None = None) -> Self:
+        """[day + 1 - window_days, day + 1), cut at `now`; it does not reach before `start`."""
         end = clock.instant(day) + timedelta(days=1)
-        last = end - _LAST_INSTANT
-        return cls(day, end - timedelta(days=window_days), min(last, now), min(last, now - slots.TOLERANCE))
+        last, first = end - _LAST_INSTANT, end - timedelta(days=window_days)
+        begins = first if start is None else max(first, clock.instant(start))
+        return cls(day, begins, min(last, now), min(last, now - slots.TOLERANCE))
 
     @property
     def first_us(self) -> pl.Expr:

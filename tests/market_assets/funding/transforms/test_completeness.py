@@ -37,6 +37,15 @@ def test_thirty_full_days(interval, slots):
     assert row["is_active"]
 
 
+def test_nothing_is_due_before_the_first_day_that_is_kept():
+    """A home that begins ten days before the window's end expects ten days, however long the contract is listed."""
+    stored = every(8, first=20 * 24, until=END)
+    (row,) = judged(stored, start=LAST - timedelta(days=9)).to_dicts()
+    assert (row["expected_slots"], row["hit_slots"], row["gap_starts"]) == (30, 30, [])
+    (row,) = judged(stored, start=LAST - timedelta(days=10)).to_dicts()
+    assert (row["expected_slots"], row["hit_slots"], row["gap_slots"]) == (33, 30, [3.0])
+
+
 def test_gaps_are_runs_of_missing_settlements():
     """At the start, in the middle, at the end."""
     rows = [row for n, row in enumerate(every(8, first=0, until=END)) if n not in {0, 10, 11, 12, 88, 89}]

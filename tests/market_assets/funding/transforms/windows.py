@@ -38,6 +38,7 @@ def judged(
     now: datetime = LATER,
     floor: datetime | None = None,
     days: Iterable[date] = (LAST,),
+    start: date | None = None,
 ) -> pl.DataFrame:
     """The table of these events."""
     table = listed(8.0) if known is None else known
@@ -49,6 +50,7 @@ def judged(
         days=list(days),
         window_days=30,
         now=now,
+        start=start,
     )
     return FundingCompleteness.contract().validate(frame)
 
