@@ -40,7 +40,6 @@ from market_assets.core.settings import (
 from market_assets.equities.settings import EquitiesSettings
 from market_assets.funding.settings import FundingSettings, HistorySettings
 
-VendorSettings = PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings
 #: settings that must not stand in a file -> the variable that holds each
 SECRETS = {
     "postgres_url": "MARKET_ASSETS_POSTGRES_URL",
@@ -146,9 +145,9 @@ class Settings(BaseSettings):
         equities = (*self.equities.sources, self.equities.reconcile.source)
         return list(dict.fromkeys((*equities, "glassnode", *self.funding.enabled)))
 
-    def vendor(self, name: str) -> VendorSettings:
+    def vendor(self, name: str) -> PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings:
         """The section of a vendor: its address and its budget. A vendor of one domain has it there."""
-        sections: dict[str, VendorSettings] = {
+        sections: dict[str, PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings] = {
             "polygon": self.polygon,
             "yahoo": self.yahoo,
             "glassnode": self.btc.glassnode,

@@ -284,8 +284,16 @@ def _observed(
     found = settings()
     log = FetchLog(found.home)
     run_group = context.run.tags.get(ROOT_RUN_ID_TAG, context.run.run_id)
-    only = {"only_due": ONLY_DUE_TAG in context.run.tags, "only_gaps": ONLY_GAPS_TAG in context.run.tags}
-    asked = FundingFetch(found, vendors, store, log, run_group, clock.now(), **only)
+    asked = FundingFetch(
+        found,
+        vendors,
+        store,
+        log,
+        run_group,
+        clock.now(),
+        only_due=ONLY_DUE_TAG in context.run.tags,
+        only_gaps=ONLY_GAPS_TAG in context.run.tags,
+    )
     units = asked.units(context.partition_keys)
     vendors.prune_raw()
     fetching = PartitionFetch(context, store, log, table.contract(), found.quality.max_quarantine_share)
