@@ -189,7 +189,7 @@ def _counts(values: list[Any], unit: Literal["s", "ms"]) -> pl.Series | None:
 
 def _stamps(values: list[Any]) -> pl.Series | None:
     """ISO 8601 texts as instants; None where there is anything else among them."""
-    if set(map(type, values)) != {str} or min(map(len, values)) < _SHORTEST_ISO:
+    if set(map(type, values)) != {str}:
         return None
     try:
         return pl.Series(list(map(_read_iso, values)), dtype=UTC_MICROS)

@@ -97,6 +97,7 @@ def test_a_month_is_verified_and_sorted() -> None:
         (packed()[:80], None, "no zip"),
         (b"<html></html>", None, "no zip"),
         (packed(HEADER + "1743465600000,8,0.1\n"), None, "the file of 2025-05 holds 1 rows of other months"),
+        (packed(HEADER + "1748736000000,8,0.1\n"), None, "the file of 2025-05 holds 1 rows of other months"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused(content: bytes, line: bytes | None, said: str) -> None:

@@ -182,10 +182,11 @@ def test_a_rate_that_is_no_number_is_refused(strange: float) -> None:
         walked(Scripted([(FIRST, strange)]), FIRST, FIRST + HOUR)
 
 
-def test_another_contracts_rows_are_refused() -> None:
-    """An answer about ETH is no answer about BTC."""
-    with pytest.raises(Malformed, match="asked for BTCUSDT, got ETHUSDT"):
-        walked(Scripted(hourly(FIRST, 24), symbol="ETHUSDT"), FIRST, FIRST + DAY)
+@pytest.mark.parametrize("symbol", ["ETHUSDT", None])
+def test_another_contracts_rows_are_refused(symbol: str | None) -> None:
+    """An answer about ETH is no answer about BTC, and one that names nobody is not either."""
+    with pytest.raises(Malformed, match=f"asked for BTCUSDT, got {symbol}"):
+        walked(Scripted(hourly(FIRST, 24), symbol=symbol), FIRST, FIRST + DAY)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["windowed", "number", "before", "cursor", "whole"])

@@ -38,6 +38,12 @@ def test_what_is_no_number_is_refused(value: Any):
         one(value).numbers("key")
 
 
+@pytest.mark.parametrize("values", [["1e308", "1e308"], [1e308, 1e308]])
+def test_numbers_may_add_up_to_more_than_there_is(values: list[Any]):
+    """Each by itself is a number."""
+    assert Rows.of("venue", [{"key": value} for value in values]).numbers("key").to_list() == [1e308, 1e308]
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @settings(deadline=None)
 def test_numbers_are_read_to_the_last_bit(value: float):
