@@ -96,7 +96,7 @@ class Looks:
             daemons, runs = self._orchestrator.daemons(), self._orchestrator.runs()
         except OrchestratorUnavailable as unknown:
             return [Service("dagster daemons", "unknown", str(unknown))], None
-        return [_of_daemon(daemon) for daemon in daemons if daemon.healthy is not None], tuple(runs)
+        return [_of_daemon(daemon) for daemon in daemons], tuple(runs)
 
     def _own_services(self) -> list[Service]:
         """The app where the settings say it listens, and the sandbox where it stands for the vendors."""
@@ -144,11 +144,12 @@ class Looks:
 
 def _of_daemon(daemon: Daemon) -> Service:
     name = f"dagster {daemon.name.lower().replace('_', ' ')}"
+    state: Reached = "unknown" if daemon.healthy is None else "up" if daemon.healthy else "down"
     if daemon.last_heartbeat is None:
-        return Service(name, "down", "no heartbeat was ever seen")
+        return Service(name, state, "no heartbeat was ever seen")
     # Dagster's processes know no stopped clock
     age_s = max(0.0, (clock.wall() - daemon.last_heartbeat).total_seconds())
-    return Service(name, "up" if daemon.healthy else "down", f"last heartbeat {age_s:,.0f} s ago")
+    return Service(name, state, f"last heartbeat {age_s:,.0f} s ago")
 
 
 def _webserver() -> Service:

@@ -31,6 +31,8 @@ _FILLED = 0.8
 #: requests made at most, against those expected: pages may be smaller than documented, intervals shorter than known
 _PATIENCE, _WINDOW_PATIENCE = 10, 50
 _AT = "funding_time_native"
+#: what instants are counted in
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +161,9 @@ class _Walk:
         start, end = asked.start, asked.end
         ask = how.ask(self.instrument, start, end)
         rows = self._page(ask, f"{_show(start)}..{_show(end)}").frame
-        times = rows[_AT]
-        near = _where(rows, (times >= start - TOLERANCE) & (times <= end + TOLERANCE))
-        inside = times.filter((times >= start) & (times < end))
+        near, inside = _cut(rows, start - TOLERANCE, end + TOLERANCE), _cut(rows, start, end - _TICK)[_AT]
         if inside.is_empty() and near.height < rows.height:
-            self._refuse_other_window(times, asked)
+            self._refuse_other_window(rows[_AT], asked)
         self.outside += rows.height - near.height
         self._take(near)
         if not inside.is_empty():
@@ -229,8 +229,7 @@ class _Walk:
             raise Malformed(self.venue.exchange, f"the rate of {_show(strange[_AT][0])} is {strange['rate_native'][0]}")
 
     def _take(self, rows: pl.DataFrame) -> None:
-        times = rows[_AT]
-        wanted = _where(rows, (times >= self.first - TOLERANCE) & (times < self.until))
+        wanted = _cut(rows, self.first - TOLERANCE, self.until - _TICK)
         self.duplicates += wanted.height - wanted[_AT].n_unique()
         self.pages.append(wanted)
 
@@ -251,10 +250,13 @@ def in_order(events: pl.DataFrame) -> pl.DataFrame:
     return events.sort(_AT)
 
 
-def _where(rows: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
-    """The chosen rows: mostly all of them."""
+def _cut(rows: pl.DataFrame, first: datetime, last: datetime) -> pl.DataFrame:
+    """The rows from `first` to `last`, both included: mostly all of them."""
+    times = rows[_AT]
     # pages are short and many: a query costs more than what it does to some hundred rows
-    return rows if chosen.all() else rows.filter(chosen)
+    if rows.is_empty() or (_oldest(times) >= first and _newest(times) <= last):
+        return rows
+    return rows.filter(times.is_between(first, last))
 
 
 def _spacing(times: pl.Series) -> timedelta | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dashboards.orchestrator import Daemon
 from market_assets.cli import status_state
 from market_assets.cli.status_state import ExchangeLine, Looks, Service
 from market_assets.core import clock
@@ -123,6 +124,22 @@ def test_an_exchange_is_told_by_its_snapshot_and_its_completeness(home: Path, mo
         ExchangeLine("hyperliquid", 3 * MINUTE, 1, 100.0, 100.0),
         ExchangeLine("okx", 43 * MINUTE, 1, 80.0, 0.0),
     )
+
+
+def test_contracts_that_are_closed_do_not_count(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """One of which nothing came before it was taken off the listing makes nobody incomplete."""
+    store = funding_home.fill(funding_home.configure(monkeypatch, API__PORT="9"))
+    rows = [row for row in funding_home.completeness() if row["exchange"] == "dydx"]
+    closed = {**rows[0], "symbol": "OLD-USD-PERP", "native_symbol": "OLD-USD", "is_active": False}
+    closed |= {"hit_slots": 0, "completeness_pct": 0.0, "completeness_class": "no_data"}
+    funding_home.write(store, "funding_completeness", [*rows, closed])
+    (dydx,) = [one for one in Looks(settings()).state().exchanges if one.name == "dydx"]
+    assert dydx == ExchangeLine("dydx", 3 * MINUTE, 2, 100.0, 100.0)
+
+
+def test_a_daemon_that_is_not_needed_is_neither_up_nor_down():
+    """Dagster says of it that it need not run."""
+    assert status_state._of_daemon(Daemon("SENSOR", None, None)).state == "unknown"
 
 
 def test_an_exchange_no_longer_in_use_is_left_out(home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -242,7 +259,7 @@ def test_watching_on_a_terminal_gives_it_back_as_it_was(home: Path):
     assert said.index(b"\x1b[?25l") < said.rindex(b"\x1b[?25h")
     assert said.rindex(b"\x1b[?1049l") > said.rindex(b"store: ")
     # 30 lines hold no list of every table
-    assert b"more lines: `market-assets status` prints them all" in said
+    assert said.count(b"more lines: `market-assets status` prints them all") >= 3
     assert b"Traceback" not in said
 
 

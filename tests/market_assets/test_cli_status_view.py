@@ -61,9 +61,9 @@ def coloured(shown: RenderableType | list) -> str:
 
 def run(number: int, **facts: object) -> Run:
     """A run of an hour before NOW and `number` seconds."""
-    told = {"subject": "funding_rates", "status": "SUCCESS", "duration_s": 16.64}
-    created = NOW - timedelta(hours=1, seconds=number)
-    return Run(run_id=f"{number:08d}-rest", created_at=created, **{**told, **facts})  # type: ignore[arg-type]
+    told: dict[str, object] = {"subject": "funding_rates", "status": "SUCCESS", "duration_s": 16.64}
+    told["created_at"] = NOW - timedelta(hours=1, seconds=number)
+    return Run(run_id=f"{number:08d}-rest", **{**told, **facts})  # type: ignore[arg-type]
 
 
 def state(**parts: object) -> State:
@@ -111,6 +111,14 @@ def test_a_run_of_many_assets_is_cut_not_wrapped():
     assert "funding_table_0, " in line
     assert "…" in line
     assert words(line)[-3:] == ["success", "60 min", "16.6 s"]
+
+
+def test_runs_age_with_the_real_clock(monkeypatch: pytest.MonkeyPatch):
+    """Dagster knows no stopped one."""
+    monkeypatch.setenv("MARKET_ASSETS_NOW", "2024-06-15T12:00:00Z")
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1, seconds=1)
+    (line,) = printed(status_view.runs(state(runs=(run(1, created_at=an_hour_ago),))))[2:]
+    assert "60 min" in words(line)
 
 
 @pytest.mark.parametrize(("runs", "said"), [(None, "last runs: unknown"), ((), "last runs: none yet")])
