@@ -14,7 +14,7 @@ from market_assets.core import partitions
 from market_assets.funding import schemas
 from market_assets.funding.assets import ONLY_DUE_TAG
 from market_assets.funding.checks import CHECKS, FRESHNESS
-from market_assets.funding.partitions import EXCHANGE
+from market_assets.funding.partitions import DAY, EXCHANGE
 from market_assets.settings import Settings
 from resources.funding_fetch import looks_of
 from resources.stores import open_store
@@ -126,8 +126,9 @@ class FundingAsks:
                 stored = looks.read(exchange, [day])["snapshot_at"]
                 if stored.n_unique() > stored.dt.truncate("1h").n_unique():
                     due.add(f"{day}{partitions.SEPARATOR}{exchange}")
-        days = sorted({key.partition(partitions.SEPARATOR)[0] for key in due})
-        spans = partitions.ranges(due, [days, EXCHANGE.get_partition_keys()])
+        order = [DAY.get_partition_keys(current_time=at), EXCHANGE.get_partition_keys()]
+        known = {key for key in due if key.partition(partitions.SEPARATOR)[0] in order[0]}
+        spans = partitions.ranges(known, order)
         return [_request(f"funding-thinning:{at.isoformat()}:{first}", first, last) for first, last in spans]
 
     def _days(self, name: str, first: date, last: date, at: datetime, **tags: str) -> list[dg.RunRequest]:

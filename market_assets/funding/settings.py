@@ -187,6 +187,9 @@ class FundingSettings(Section):
             raise ValueError(f"funding.exchanges are some of {', '.join(EXCHANGES)}; was {', '.join(unknown)}")
         if len(set(self.exchanges)) < len(self.exchanges):
             raise ValueError("funding.exchanges must differ from each other")
+        strange = sorted({one.exchange for one in self.instrument_overrides} - {*EXCHANGES, *self.ccxt_exchanges})
+        if strange:
+            raise ValueError(f"funding.instrument_overrides name an exchange of ours; was {', '.join(strange)}")
         return self
 
     @property

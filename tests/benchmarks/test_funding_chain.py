@@ -43,7 +43,7 @@ def test_every_second_of_cpu_is_somebodys(measured):
     parts = (told["own_cpu_s"], told["fetching_cpu_s"], told["dagster_cpu_s"])
     assert min(parts) > 0
     assert sum(parts) == pytest.approx(told["total_cpu_s"])
-    assert rows["funding_chain"].ours == told["own_cpu_s"]
+    assert (rows["funding_run"].ours, rows["funding_chain"].ours) == (told["own_cpu_s"], told["alone_cpu_s"]["total"])
     assert min([*told["layers_cpu_s"].values(), *told["alone_cpu_s"].values()]) > 0
     # a page of each contract at least
     assert told["requests"] > N_CONTRACTS

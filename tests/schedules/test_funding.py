@@ -101,6 +101,13 @@ def test_days_beyond_retention_are_thinned_and_only_those_that_need_it() -> None
     assert asked("funding_thinning") == [(f"{old}|bybit", f"{old}|bybit")]
 
 
+def test_days_that_do_not_follow_each_other_are_thinned_apart() -> None:
+    """A day between without looks is in no range: nobody could make it up."""
+    for days_ago in (31, 33):
+        store_looks(NOW.date() - days_ago * DAY, 0, 5)
+    assert [first for first, _ in asked("funding_thinning")] == ["2026-10-18|bybit", "2026-10-20|bybit"]
+
+
 def test_without_old_days_nothing_is_thinned() -> None:
     """And the tick says why."""
     assert "retention.snapshot_days" in str(asked("funding_thinning"))
