@@ -89,7 +89,8 @@ def test_every_tab_fits_and_follows_the_look(page: Page, width: int, theme: str,
         if title != "Opportunities":
             page.click(f"#funding-tabs >> text={title}")
         page.wait_for_selector(drawn, state="attached")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, title
+        # a plot takes its width a moment after it is drawn
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
         page.screenshot(path=tmp_path / f"{title}-{width}.png", full_page=True)
     dark = "document.querySelector('#funding-history-plot .js-plotly-plot').layout.font.color"
     assert (page.evaluate(dark) == DARK.text) == (theme == "dark")
