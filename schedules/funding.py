@@ -72,9 +72,7 @@ def funding_schedules(settings: Settings, *, default_status: dg.DefaultScheduleS
         at = context.scheduled_execution_time
         return asks.rates(at.date() - _DAY, at.date() - _DAY, at)
 
-    @ticking(
-        "funding_trailing", "30 4 * * *", _RATES.name, "Asks for the trailing days again, and for days never asked."
-    )
+    @ticking("funding_trailing", "30 4 * * *", _RATES.name, "Asks for the trailing days again.")
     def trailing(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date() - settings.funding.trailing_days * _DAY, at.date(), at)

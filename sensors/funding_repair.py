@@ -1,6 +1,7 @@
 """Missing settlements: their days are asked for again every few hours, until they come or cannot come.
 
-Only contracts that lack some are asked for. A gap older than what its exchange still serves
+Days of the window of statistics that were never stored (a new home, a new exchange) are asked for whole,
+other days only for the contracts that lack some. A gap older than what its exchange still serves
 (`history_floor`) is left alone, and so is one that stays open after `funding.repair_tries` tries: the
 exchange has nothing there.
 """
@@ -13,7 +14,7 @@ import dagster as dg
 from market_assets.core import clock, partitions
 from market_assets.funding.assets import ONLY_GAPS_TAG
 from market_assets.funding.partitions import EXCHANGE_DAY
-from market_assets.funding.schemas import FundingCompleteness
+from market_assets.funding.schemas import FundingCompleteness, FundingContracts, FundingRates
 from market_assets.funding.transforms.gaps import gap_days
 from market_assets.settings import Settings
 from resources.fetch_log import FetchLog
@@ -21,6 +22,7 @@ from resources.stores import open_store
 from resources.stores.protocol import PartitionStore
 
 _RATES = "funding_rates"
+_DAY = timedelta(days=1)
 #: runs a tick asks for; what is left is due at the next
 _RUNS = 20
 #: settlements of the last hours may still come by themselves
@@ -40,28 +42,47 @@ def funding_repair_sensor(settings: Settings, *, default_status: dg.DefaultSenso
     )
     def funding_repair(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now, log = clock.now(), FetchLog(settings.home)
-        lacking = days_with_gaps(open_store(settings), funding.enabled, now)
+        store = open_store(settings)
+        unasked = days_never_stored(store, settings, now)
+        lacking = days_with_gaps(store, funding.enabled, now) - unasked
         tries = log.repair_tries(_RATES)
-        log.repaired(_RATES, set(tries) - lacking)
+        log.repaired(_RATES, set(tries) - lacking - unasked)
         pause = timedelta(hours=funding.repair_hours)
         waiting = {key for key, (at, n) in tries.items() if at > now - pause or n >= funding.repair_tries}
-        due = sorted(lacking - waiting, reverse=True)
         order = partitions.dimension_keys(EXCHANGE_DAY, context.instance)
-        spans = partitions.ranges(due[: funding.repair_partitions], order)[:_RUNS]
-        log.repair_asked_at(_RATES, [key for span in spans for key in partitions.covered(span, order)], now)
-        if not spans:
-            return dg.SkipReason(f"{len(lacking)} exchange days lack settlements, none is due for another try")
+        gaps = sorted(lacking - waiting, reverse=True)[: funding.repair_partitions]
+        asks: list[tuple[tuple[str, str], dict[str, str]]] = [
+            (span, {}) for span in partitions.ranges(unasked - waiting, order)
+        ]
+        asks += [(span, {ONLY_GAPS_TAG: "yes"}) for span in partitions.ranges(gaps, order)]
+        asks = asks[:_RUNS]
+        log.repair_asked_at(_RATES, [key for span, _ in asks for key in partitions.covered(span, order)], now)
+        if not asks:
+            return dg.SkipReason(
+                f"{len(lacking | unasked)} exchange days lack settlements, none is due for another try"
+            )
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
                     run_key=f"funding-repair:{first}:{last}:{now.isoformat()}",
-                    tags={**partitions.range_tags(first, last), ONLY_GAPS_TAG: "yes"},
+                    tags={**partitions.range_tags(first, last), **tags},
                 )
-                for first, last in spans
+                for (first, last), tags in asks
             ]
         )
 
     return funding_repair
+
+
+def days_never_stored(store: PartitionStore, settings: Settings, now: datetime) -> set[str]:
+    """Keys of `funding_rates` within the window before today that nobody asked for yet, of exchanges with contracts."""
+    mapped = set(store.partitions(FundingContracts.contract()))
+    names = [name for name in settings.funding.enabled if name in mapped]
+    days = [now.date() - n * _DAY for n in range(1, settings.funding.window_days + 1)]
+    keys = {
+        f"{day}{partitions.SEPARATOR}{name}" for day in days if day >= settings.funding.start_date for name in names
+    }
+    return keys - set(store.partitions(FundingRates.contract()))
 
 
 def days_with_gaps(store: PartitionStore, exchanges: Iterable[str], now: datetime) -> set[str]:

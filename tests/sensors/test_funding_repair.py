@@ -11,7 +11,7 @@ import pytest
 from market_assets.core import clock
 from market_assets.definitions import build_defs
 from market_assets.funding.assets import ONLY_GAPS_TAG
-from market_assets.funding.schemas import FundingCompleteness
+from market_assets.funding.schemas import FundingCompleteness, FundingContracts, FundingRates
 from market_assets.settings import settings
 from resources.stores import open_store
 from sensors.funding_repair import days_with_gaps, funding_repair_sensor
@@ -107,6 +107,40 @@ def test_a_gap_is_asked_for_again_only_after_the_pause(instance: dg.DagsterInsta
     assert tick(instance, NOW + 6 * HOUR) == span
     store("bybit", {})
     assert tick(instance, NOW + 12 * HOUR) == []
+
+
+def know_contracts(*exchanges: str) -> None:
+    """An empty map counts as known."""
+    for name in exchanges:
+        open_store(settings()).write(FundingContracts.contract(), name, FundingContracts.contract().empty())
+
+
+def test_a_new_home_asks_for_the_window_whole(instance: dg.DagsterInstance) -> None:
+    """Thirty days before today in one run, all contracts of them: some exchanges do not say since when they list."""
+    know_contracts("binance_usdm", "binance_coinm")
+    sensor = funding_repair_sensor(settings(), default_status=dg.DefaultSensorStatus.STOPPED)
+    with clock.frozen(NOW):
+        context = dg.build_sensor_context(instance=instance, definitions=build_defs(settings()))
+        (request,) = sensor.evaluate_tick(context).run_requests or []
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-10-21|binance_usdm"
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-11-19|binance_coinm"
+    assert ONLY_GAPS_TAG not in request.tags
+    assert tick(instance, NOW + HOUR) == []
+
+
+def test_an_exchange_without_known_contracts_is_not_asked(instance: dg.DagsterInstance) -> None:
+    """Its listing comes first."""
+    assert tick(instance) == []
+
+
+def test_days_that_are_stored_are_not_asked_for_whole(instance: dg.DagsterInstance) -> None:
+    """A known empty day is stored."""
+    know_contracts("bybit")
+    rates = FundingRates.contract()
+    for n in range(1, 31):
+        if n != 7:
+            open_store(settings()).write(rates, f"{(NOW - n * 24 * HOUR):%Y-%m-%d}|bybit", rates.empty())
+    assert tick(instance) == [("2026-11-13|bybit", "2026-11-13|bybit")]
 
 
 def test_a_gap_that_never_closes_is_given_up(instance: dg.DagsterInstance) -> None:
