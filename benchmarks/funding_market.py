@@ -20,7 +20,6 @@ N_CONTRACTS = 2275
 N_DAYS = 30
 #: where the days end that are asked for
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
-_SEED = 7
 
 
 def first_of(n_days: int) -> datetime:
@@ -55,7 +54,7 @@ def main() -> None:
     from resources.sandbox.synthetic import SyntheticBackend
 
     port, perpetuals = map(int, sys.argv[1:])
-    app = create_app(SyntheticBackend(_SEED, perpetuals))
+    app = create_app(SyntheticBackend(perpetuals=perpetuals))
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
 
 

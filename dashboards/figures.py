@@ -246,11 +246,7 @@ def _axes(
         **theme.axis(),
         range=_padded(bars),
         rangebreaks=[] if every_day else [{"bounds": ["sat", "mon"]}],
-        showspikes=True,
-        spikemode="across",
-        spikethickness=1,
-        spikedash="dot",
-        spikecolor=theme.muted,
+        **theme.crosshair(),
     )
     figure.update_yaxes(**theme.axis(), side="right", fixedrange=True, nticks=6)
     figure.update_yaxes(row=1, type="log" if log else "linear", nticks=8)

@@ -15,6 +15,7 @@ import orjson
 import polars as pl
 import psutil  # type: ignore[import-untyped]
 
+from dashboards.funding.health import STALE_MIN
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.rest.answers import encode
 from dashboards.services import Services
@@ -27,8 +28,6 @@ from market_assets.settings import Settings
 
 Status = Literal["healthy", "degraded", "unhealthy", "unknown", "idle", "not_configured"]
 
-#: oldest look at an exchange (min) that counts as healthy: from here on the check of it is an error (spec: freshness)
-_LOOK_MIN = 30.0
 _TOLD = 5
 _RANK = {"healthy": 0, "idle": 0, "not_configured": 0, "unknown": 1, "degraded": 1, "unhealthy": 2}
 
@@ -142,7 +141,7 @@ def _funding(services: Services) -> tuple[Status, str | None]:
     if not any(services.data.manifests(name) for name in ("funding_contracts", "funding_rates", "funding_snapshot")):
         return "idle", None
     states = exchange_states(store=services.data.store)
-    late = states.filter(pl.col("age_min").is_null() | (pl.col("age_min") > _LOOK_MIN))
+    late = states.filter(pl.col("age_min").is_null() | (pl.col("age_min") > STALE_MIN))
     told = [
         f"{name} was never looked at" if age is None else f"{name} was last looked at {age:,.0f} min ago"
         for name, age in late.select("exchange", "age_min").iter_rows()

@@ -6,6 +6,15 @@ from typing import Any, Literal
 ThemeName = Literal["light", "dark"]
 
 FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sans-serif"
+#: a legend in a row above the plot; where it begins (`y`) is said beside it
+LEGEND: dict[str, Any] = {
+    "orientation": "h",
+    "x": 0,
+    "xanchor": "left",
+    "yanchor": "bottom",
+    "font": {"size": 11},
+    "bgcolor": "rgba(0,0,0,0)",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,16 @@ class Theme:
             "automargin": True,
         }
 
+    def crosshair(self) -> dict[str, Any]:
+        """A dotted line through all panels where the pointer is, for a time axis."""
+        return {
+            "showspikes": True,
+            "spikemode": "across",
+            "spikethickness": 1,
+            "spikedash": "dot",
+            "spikecolor": self.muted,
+        }
+
 
 LIGHT = Theme(
     name="light",
@@ -88,6 +107,12 @@ DARK = Theme(
 def theme(name: str | None) -> Theme:
     """The look of that name; light where none was chosen yet."""
     return DARK if name == "dark" else LIGHT
+
+
+def ground(colour: str, opacity: float) -> str:
+    """A hex colour as the ground of a band."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:.2f})"
 
 
 def quality_colour(score: float | None, theme: Theme) -> str:

@@ -7,7 +7,7 @@ stand the repairs that were asked for, and how far back each exchange keeps a co
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -135,11 +135,11 @@ class FetchLog:
             db.executemany("DELETE FROM repairs WHERE asset = ? AND partition = ?", keys)
             db.executemany("DELETE FROM repair_times WHERE asset = ? AND partition = ?", keys)
 
-    def note_floor(self, exchange: str, native_symbol: str, floor_at: datetime) -> None:
-        """Note that the exchange keeps nothing of the contract from before `floor_at`; the newest note counts."""
-        told = clock.instant(floor_at).isoformat()
+    def note_floors(self, exchange: str, floors: Mapping[str, datetime]) -> None:
+        """Note before which instant the exchange keeps nothing of each contract; the newest note counts."""
+        told = [(exchange, native_symbol, clock.instant(at).isoformat()) for native_symbol, at in floors.items()]
         with self._open() as db:
-            db.execute("INSERT OR REPLACE INTO floors VALUES (?, ?, ?)", (exchange, native_symbol, told))
+            db.executemany("INSERT OR REPLACE INTO floors VALUES (?, ?, ?)", told)
 
     def floors(self) -> pl.DataFrame:
         """Columns exchange, native_symbol, history_floor (UTC); one row per contract with a floor, sorted."""

@@ -110,7 +110,7 @@ class FundingHistory:
         """Events from `first` before `until` of every contract listed then, or of those `among` these native symbols.
 
         Raises the VendorError of the first contract where none was answered, and EmptyUnexpected where
-        all answers are empty although contracts have been listed for longer than a day.
+        more than two days of contracts listed for as long are empty and nothing of them is stored.
         """
         listed = [one for one in self._listed(first, until) if among is None or one.native_symbol in among]
         done = self.log.finished_by(CONTRACT_LOG, self.run_group)
@@ -201,7 +201,7 @@ class FundingHistory:
         return frames, [span for span in ((first, begin), (end, until)) if span[0] < span[1]]
 
     def _add(self, brought: Brought, answers: Sequence[Answer]) -> None:
-        rows = [_ROWS.to_frame()]
+        rows, floors = [_ROWS.to_frame()], dict[str, datetime]()
         for answer in answers:
             brought.from_archive += len(answer.archived)
             rows += [self._stated(month, self.as_of, ARCHIVE) for month in answer.archived]
@@ -211,8 +211,9 @@ class FundingHistory:
                 brought.outside += history.outside
                 if history.floor is not None:
                     brought.floors += 1
-                    self.log.note_floor(self.exchange, answer.instrument.native_symbol, history.floor)
+                    floors[answer.instrument.native_symbol] = history.floor
                 rows.append(self._stated(history.frame, history.received_at, self.exchange))
+        self.log.note_floors(self.exchange, floors)
         every = pl.concat(rows)
         brought.events = every.filter(pl.col("rate_native").is_not_null())
         brought.without_rate = every.filter(pl.col("rate_native").is_null())

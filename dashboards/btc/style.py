@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboards.btc.hours import HOUR
-from dashboards.theme import DARK, LIGHT, Theme
+from dashboards.theme import DARK, LEGEND, LIGHT, Theme, ground
 from market_assets.btc.settings import BtcSettings, DashboardSettings
 from market_assets.settings import InvalidSettings
 
@@ -70,8 +70,7 @@ class Style:
 
     def band(self, colour: str) -> str:
         """The colour as the ground of a band behind a line."""
-        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-        return f"rgba({red},{green},{blue},0.20)"
+        return ground(colour, 0.2)
 
     def dress(self, figure: go.Figure, *, height: int | None = None) -> go.Figure:
         """Give a figure its ground, fonts, legend and axes. Traces and titles stay as they are."""
@@ -82,15 +81,7 @@ class Style:
             hovermode="x unified",
             dragmode="zoom",
             uirevision="btc",
-            legend={
-                "orientation": "h",
-                "x": 0,
-                "xanchor": "left",
-                "y": 1,
-                "yanchor": "bottom",
-                "font": {"size": 11},
-                "bgcolor": "rgba(0,0,0,0)",
-            },
+            legend={**LEGEND, "y": 1},
             margin={"t": 24},
         )
         axis = {"automargin": True} if self.template else self.theme.axis()
@@ -105,15 +96,7 @@ class Style:
 
     def time_axes(self, figure: go.Figure, hours: pl.Series, rows: int = 1) -> go.Figure:
         """Span the `hours`, name the axis under the lowest of `rows` panels, and let the crosshair pass through all."""
-        figure.update_xaxes(
-            range=_padded(hours),
-            showspikes=True,
-            spikemode="across",
-            spikethickness=1,
-            spikedash="dot",
-            spikecolor=self.theme.muted,
-            hoverformat="%Y-%m-%d %H:%M",
-        )
+        figure.update_xaxes(range=_padded(hours), hoverformat="%Y-%m-%d %H:%M", **self.theme.crosshair())
         title = {"text": TIME_AXIS, "font": {"size": 11, "color": self.theme.muted}, "standoff": 6}
         figure.update_layout({"xaxis" if rows == 1 else f"xaxis{rows}": {"title": title}})
         return figure

@@ -8,7 +8,7 @@ from market_assets.funding.transforms.health import health_score
 
 #: checks of funding_snapshot that judge a round; each counts once
 ROUND_CHECKS = ("snapshot_fresh", "exchanges_present", "mark_dispersion", "basis_plausible", "rates_stated")
-#: age of a look (min) from which it is late, from which it is stale
+#: age of a look (min) above which it is late, above which it is stale (spec: freshness)
 LATE_MIN, STALE_MIN = 10.0, 30.0
 #: a look older than this belongs to no round (min)
 _ROUND_MIN = 60.0
@@ -31,7 +31,7 @@ def round_health(states: pl.DataFrame, failed: Iterable[tuple[str, str]]) -> flo
 
 
 def look_state(row: Mapping[str, object]) -> str:
-    """Of a row of `readers.exchange_states`: ok, late from 10 min, stale from 30 min, missing without a look."""
+    """Of a row of `readers.exchange_states`: ok, late above 10 min, stale above 30 min, missing without a look."""
     age = row["age_min"]
     if not isinstance(age, float):
         return "missing"

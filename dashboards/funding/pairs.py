@@ -1,5 +1,6 @@
 """Opportunities as a table: under the assumed costs, filtered, the best ones. Pure."""
 
+from collections.abc import Collection
 from typing import Any
 
 import polars as pl
@@ -47,13 +48,13 @@ def matching(pairs: pl.DataFrame, query: PairsQuery) -> pl.DataFrame:
     if query.assets:
         rules.append(pl.col("base_asset").is_in(query.assets))
     if query.exchanges:
-        rules.append(_of_legs("exchange", query.exchanges))
+        rules.append(of_legs("exchange", query.exchanges))
     if query.intervals:
-        rules.append(_of_legs("interval_hours", query.intervals))
+        rules.append(of_legs("interval_hours", query.intervals))
     return pairs.filter(rules) if rules else pairs
 
 
-def _of_legs(name: str, wanted: tuple[Any, ...]) -> pl.Expr:
+def of_legs(name: str, wanted: Collection[Any]) -> pl.Expr:
     """One value is asked of either leg, several of both."""
     legs = [pl.col(f"{side}_{name}").is_in(wanted) for side in SIDES]
     return pl.any_horizontal(legs) if len(wanted) == 1 else pl.all_horizontal(legs)

@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboards import downsample
-from dashboards.funding.style import PALETTE, dress, ground, zero_line
-from dashboards.theme import Theme
+from dashboards.funding.pair import distribution
+from dashboards.funding.style import PALETTE, dress, zero_line
+from dashboards.theme import Theme, ground
 
 _HOUR = timedelta(hours=1)
 
@@ -23,20 +24,9 @@ class Usual:
 
     @classmethod
     def of(cls, statistics: pl.DataFrame, short_exchange: str) -> "Usual":
-        """From FundingSpreadStatistics of the pair, the newest day: they are of exchange_a minus exchange_b.
-
-        Where exchange_b is short, the sign changes, and the percentiles their places.
-        """
-        if statistics.is_empty():
-            return cls(None, None, None)
-        row = statistics.sort("day").row(-1, named=True)
-        if row["exchange_a"] == short_exchange:
-            return cls(row["mean"], row["p05"], row["p95"])
-        return cls(_negative(row["mean"]), _negative(row["p95"]), _negative(row["p05"]))
-
-
-def _negative(value: float | None) -> float | None:
-    return None if value is None else -value
+        """From FundingSpreadStatistics of the pair, see `distribution`."""
+        found = distribution(statistics, short_exchange)
+        return cls(found["mean"], found["p05"], found["p95"])
 
 
 def oriented(history: pl.DataFrame, short_exchange: str) -> pl.DataFrame:

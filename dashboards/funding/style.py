@@ -1,10 +1,8 @@
 """How every funding plot looks."""
 
-from typing import Any
-
 import plotly.graph_objects as go
 
-from dashboards.theme import Theme
+from dashboards.theme import LEGEND, Theme
 
 #: colours of lines side by side; each can be read on both grounds
 PALETTE = ("#3d85c6", "#e69138", "#17a2a2", "#c2559d", "#8e63ce", "#9ab83b", "#b5725a", "#7f8c9b")
@@ -19,17 +17,9 @@ def dress(figure: go.Figure, theme: Theme, height: int, view: str) -> go.Figure:
         hovermode="x unified",
         dragmode="zoom",
         uirevision=view,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"size": 11},
-            "bgcolor": "rgba(0,0,0,0)",
-        },
+        legend={**LEGEND, "y": 1.02},
     )
-    figure.update_xaxes(**theme.axis(), hoverformat="%Y-%m-%d %H:%M", **_spikes(theme))
+    figure.update_xaxes(**theme.axis(), hoverformat="%Y-%m-%d %H:%M", **theme.crosshair())
     figure.update_yaxes(**theme.axis(), side="right", nticks=7, fixedrange=True)
     return figure
 
@@ -37,19 +27,3 @@ def dress(figure: go.Figure, theme: Theme, height: int, view: str) -> go.Figure:
 def zero_line(figure: go.Figure, theme: Theme) -> None:
     """Where nobody pays."""
     figure.add_hline(y=0, line={"color": theme.muted, "width": 1})
-
-
-def ground(colour: str, opacity: float) -> str:
-    """A hex colour as the ground of a band."""
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
-
-
-def _spikes(theme: Theme) -> dict[str, Any]:
-    return {
-        "showspikes": True,
-        "spikemode": "across",
-        "spikethickness": 1,
-        "spikedash": "dot",
-        "spikecolor": theme.muted,
-    }

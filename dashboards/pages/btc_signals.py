@@ -55,7 +55,7 @@ def layout() -> Component:
                             ),
                             widgets.panel("Signal strength", graph("btc-strength", _STRENGTH_HEIGHT)),
                         ],
-                        className="two-columns btc-wide-left",
+                        className="two-columns wide-left",
                     ),
                 ],
                 id="btc-signals-plots",

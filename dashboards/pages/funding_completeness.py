@@ -1,6 +1,6 @@
 """The completeness tab of the funding page: which settlements are stored by contract and day, what is being fetched."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -135,8 +135,8 @@ def register(app: Dash, services: Services) -> None:
 
 def days(services: Services, contracts: pl.DataFrame) -> pl.DataFrame:
     """FundingCompleteness of the contracts (its rows), day by day over the window that ends with their newest day."""
-    last: date = contracts["day"].sort()[-1]
-    window = [last - timedelta(days=back) for back in range(services.settings.funding.window_days)]
+    funding, last = services.settings.funding, contracts["day"].sort()[-1]
+    window = [last - timedelta(days=back) for back in range(funding.window_days)]
     where = {name: contracts[name].unique().sort().to_list() for name in _CONTRACT}
     terms = services.data.load("funding_contracts", where=where)
     # a settlement at midnight may be stamped in the day before, its interval told by the one before that
@@ -145,7 +145,9 @@ def days(services: Services, contracts: pl.DataFrame) -> pl.DataFrame:
     if rates is None:
         return contracts.clear()
     events, listed = (frame.join(floors, on=_CONTRACT, how="semi") for frame in (rates, terms))
-    return completeness_of(events, listed, floors, days=window, window_days=1, now=clock.now())
+    return completeness_of(
+        events, listed, floors, days=window, window_days=1, now=clock.now(), start=funding.start_date
+    )
 
 
 def _cards(worst: pl.DataFrame) -> Component:

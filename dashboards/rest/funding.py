@@ -21,16 +21,15 @@ from dashboards.rest.funding_rows import (
     Names,
     OneExchange,
     contracts_now,
+    current_frame,
     grid_now,
     known_asset,
     known_exchange,
     known_exchanges,
     moment,
-    next_funding,
     rate_frame,
     rate_rows,
     score_frame,
-    seconds_until,
 )
 from dashboards.rest.requests import AsOf, ServicesOf, cached
 from market_assets.core import clock
@@ -172,10 +171,7 @@ def current_funding(request: Request, app: ServicesOf, as_of: AsOf, asset: Asset
 
     def build() -> dict[str, Any]:
         found = contracts_now(app, as_of).filter(pl.col("base_asset") == base_asset)
-        due = found.select(
-            next_funding_time=next_funding(now), seconds_until_funding=seconds_until(next_funding(now), now)
-        )
-        listed = rows(pl.concat([rate_frame(found), due], how="horizontal"))
+        listed = rows(current_frame(found, now))
         return {"asset": base_asset, "count": found.height, "data": listed, "timestamp": clock.now(), "as_of": as_of}
 
     return cached(request, app, NOW, app.settings.api.cache_ttl_s, build)

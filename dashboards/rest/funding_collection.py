@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
+from dashboards.funding.health import look_state
 from dashboards.rest.answers import json_answer
 from dashboards.rest.errors import RESPONSES
 from dashboards.rest.funding_history_bodies import CollectionBody, FundingSettingsBody
@@ -15,8 +16,6 @@ from market_assets.settings import config_file
 
 router = APIRouter(prefix="/api", tags=["funding"], responses=RESPONSES)
 
-#: minutes from which a look is late, and stale (spec: freshness)
-_LATE_MIN, _STALE_MIN = 10.0, 30.0
 _TABLES = ("funding_snapshot", "funding_rates", "funding_completeness")
 
 
@@ -42,19 +41,11 @@ def _collected(state: dict[str, Any]) -> dict[str, Any]:
         "name": state["exchange"],
         "duration_ms": duration_ms,
         "record_count": contracts,
-        "status": _status(state["age_min"]),
+        "status": look_state(state),
         "speed_contracts_per_sec": contracts / (duration_ms / 1000) if duration_ms else None,
         "collected_at": state["snapshot_at"],
         "age_min": state["age_min"],
     }
-
-
-def _status(age_min: float | None) -> str:
-    if age_min is None:
-        return "missing"
-    if age_min > _STALE_MIN:
-        return "stale"
-    return "late" if age_min > _LATE_MIN else "ok"
 
 
 @router.get("/settings", response_model=FundingSettingsBody)

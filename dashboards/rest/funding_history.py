@@ -59,7 +59,7 @@ def historical(
     exchange: OneExchange = None,
 ) -> Response:
     """Settled rates of a symbol at every exchange that lists it, oldest first; each with its own interval."""
-    meant = known_contracts(app, symbol, known_exchange(app, exchange) if exchange is not None else None)
+    meant = known_contracts(app, symbol, exchange)
 
     def build() -> dict[str, Any]:
         return {"symbol": symbol, **_settled(app, meant, days, as_of)}
@@ -79,13 +79,13 @@ def historical_by_asset(
 ) -> Response:
     """Settled rates of every contract of an asset, oldest first."""
     base_asset = known_asset(app, asset)
-    columns = ["exchange", "symbol", "base_asset"]
 
     def build() -> dict[str, Any]:
-        known = app.data.load("funding_contracts", columns=columns).unique().sort(columns)
+        columns = ["exchange", "symbol"]
+        listed = app.data.load("funding_contracts", columns=columns, where={"base_asset": base_asset})
+        meant = listed.unique().sort(columns)
         hours = float(interval) if interval else None
-        told = {"asset": base_asset, "interval": hours}
-        return told | _settled(app, known.filter(pl.col("base_asset") == base_asset), days, as_of, interval=hours)
+        return {"asset": base_asset, "interval": hours} | _settled(app, meant, days, as_of, interval=hours)
 
     return _cached(request, app, build)
 
@@ -122,7 +122,7 @@ def sparkline(
     exchange: OneExchange = None,
 ) -> Response:
     """Settled rates of a symbol as small series, one per exchange."""
-    meant = known_contracts(app, symbol, known_exchange(app, exchange) if exchange is not None else None)
+    meant = known_contracts(app, symbol, exchange)
 
     def build() -> dict[str, Any]:
         found = _events(app, meant, timedelta(hours=hours), as_of)

@@ -90,7 +90,7 @@ class VerifyBody(Body):
     complete: int = Field(description="Contracts at or above the threshold")
     below: int
     unknown: int = Field(description="Contracts without an expected settlement, or of unknown interval")
-    data: list[VerifiedContract] = Field(description="Contracts not complete, worst first")
+    data: list[VerifiedContract] = Field(description="Open contracts, least complete first")
     repair_candidates: list[RepairCandidate]
     timestamp: datetime
 

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from fastapi import Depends, Query
 
+from dashboards.funding.pairs import SIDES, costed, costs_of, of_legs
+from dashboards.funding.query import PairsQuery
 from dashboards.rest.answers import rows
 from dashboards.rest.funding_rows import Names, known_assets, known_exchanges, listed
 from dashboards.services import Services
 from market_assets.core.errors import InvalidRequest
-from market_assets.funding.transforms.opportunities import ranked, with_costs
 
 PairOrder = Literal["net_apr", "apr_spread", "rate_spread", "spread_zscore", "open_interest", "daily"]
 _ORDERS: dict[str, str] = {
@@ -28,7 +29,6 @@ _ALIASES = {
     "net_apr": "net_apr_pct",
     "spread_zscore": "spread_z",
 }
-_LEGS = ("long", "short")
 
 Percent = Annotated[float | None, Query(allow_inf_nan=False, description="Percent a year")]
 Usd = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="USD")]
@@ -46,19 +46,16 @@ class Costs:
             float | None, Query(ge=0, le=100, description="Sum over the four fills of a round trip (%)")
         ] = None,
     ) -> None:
-        stated = {"holding_days": holding_days, "slippage_pct": slippage_pct}
-        self.stated = {name: value for name, value in stated.items() if value is not None}
+        self._stated = PairsQuery(holding_days=holding_days, slippage_pct=slippage_pct)
 
     def told(self, app: Services) -> dict[str, Any]:
         """The assumptions in force."""
-        opp = app.settings.funding.opp
-        return {"holding_days": opp.holding_days, "slippage_pct": opp.slippage_pct} | self.stated
+        assumed = costs_of(self._stated, app.settings.funding.opp)
+        return {"holding_days": assumed.holding_days, "slippage_pct": assumed.slippage_pct}
 
     def apply(self, app: Services, pairs: pl.DataFrame) -> pl.DataFrame:
         """FundingOpportunities as stored, or with costs and ranks by these assumptions."""
-        if not self.stated:
-            return pairs
-        return ranked(with_costs(pairs, app.settings.funding.opp.model_copy(update=self.stated)))
+        return costed(pairs, self._stated, app.settings.funding.opp)
 
 
 CostsOf = Annotated[Costs, Depends()]
@@ -91,7 +88,7 @@ class PairFilters:
     def conditions(self, app: Services) -> list[pl.Expr]:
         """What a row must fulfil. Raises UnknownName for an asset or exchange that is none."""
         gross, net, both = (pl.col(name) for name in ("gross_apr_pct", "net_apr_pct", "combined_oi_usd"))
-        larger = pl.max_horizontal(*(f"{leg}_open_interest_usd" for leg in _LEGS))
+        larger = pl.max_horizontal(*(f"{leg}_open_interest_usd" for leg in SIDES))
         value_of = {
             "max_apr": gross,
             "min_apr": gross,
@@ -107,20 +104,15 @@ class PairFilters:
         if assets := known_assets(app, self.assets):
             found.append(pl.col("base_asset").is_in(assets))
         if exchanges := known_exchanges(app, self.exchanges):
-            found.append(_of_legs("exchange", exchanges))
+            found.append(of_legs("exchange", exchanges))
         if self.intervals:
-            found.append(_of_legs("interval_hours", self.intervals))
+            found.append(of_legs("interval_hours", self.intervals))
         return found
 
     def told(self) -> dict[str, Any]:
         """The filters in force."""
         lists = {"assets": listed(self.assets), "exchanges": listed(self.exchanges), "intervals": self.intervals}
         return {name: value for name, value in (lists | self.bounds).items() if value is not None}
-
-
-def _of_legs(name: str, values: list[Any]) -> pl.Expr:
-    held = [pl.col(f"{leg}_{name}").is_in(values) for leg in _LEGS]
-    return pl.any_horizontal(held) if len(values) == 1 else pl.all_horizontal(held)
 
 
 def _hours(text: str | None) -> list[float] | None:

@@ -96,6 +96,13 @@ def rate_rows(contracts: pl.DataFrame) -> list[dict[str, Any]]:
     return rows(rate_frame(contracts))
 
 
+def current_frame(contracts: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """`rate_frame` with the next settlement after `now` and the seconds until then."""
+    due = next_funding(now)
+    next_one = contracts.select(next_funding_time=due, seconds_until_funding=seconds_until(due, now))
+    return pl.concat([rate_frame(contracts), next_one], how="horizontal")
+
+
 def score_frame(contracts: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Rows of `GET /api/contracts-with-zscores`."""
     return contracts.select(
@@ -180,16 +187,17 @@ def _known(kind: str, name: str, known: Iterable[str]) -> str:
 def known_contracts(app: Services, symbol: str, exchange: str | None = None) -> pl.DataFrame:
     """exchange, symbol, base_asset of every contract so named, by us or by its exchange, closed ones included.
 
-    A house name is mostly listed by several exchanges. Raises UnknownName with the near ones.
+    A house name is mostly listed by several exchanges. Raises UnknownName with the near ones, also of `exchange`.
     """
+    name = None if exchange is None else known_exchange(app, exchange)
     columns = ["exchange", "symbol", "native_symbol", "base_asset"]
     found = app.data.load("funding_contracts", columns=columns)
-    if exchange is not None:
-        found = found.filter(pl.col("exchange") == exchange)
-    is_named = [pl.col(name).str.to_lowercase() == symbol.lower() for name in ("symbol", "native_symbol")]
+    if name is not None:
+        found = found.filter(pl.col("exchange") == name)
+    is_named = [pl.col(column).str.to_lowercase() == symbol.lower() for column in ("symbol", "native_symbol")]
     meant = found.filter(pl.any_horizontal(is_named))
     if meant.is_empty():
-        kind = "symbol" if exchange is None else f"symbol of {exchange}"
+        kind = "symbol" if name is None else f"symbol of {name}"
         raise UnknownName(kind, symbol, [*found["symbol"].unique().sort(), *found["native_symbol"].unique().sort()])
     return meant.select("exchange", "symbol", "base_asset").unique().sort("exchange", "symbol")
 

@@ -268,6 +268,7 @@ def connect(
     settings: Settings,
     vendor: str,
     *,
+    base_url: str | None = None,
     key_variable: str | None = None,
     key: str | None = None,
     key_header: str = "Authorization",
@@ -283,8 +284,9 @@ def connect(
     """The client of `vendor` by the settings: live, or against the sandbox.
 
     The sandbox has no budget unless `rates` gives one, and is asked with the key `sandbox` where
-    none is set. `fetch` replaces the common rules of asking. A `spaced` vendor's requests start as
-    far apart as its rate per minute says. A `key_header` other than Authorization holds the key bare.
+    none is set. `base_url` replaces the address of the settings, `fetch` the common rules of asking. A
+    `spaced` vendor's requests start as far apart as its rate per minute says. A `key_header` other than
+    Authorization holds the key bare.
     A `lane` has a budget of its own (`rates`, or the vendor's) beside the vendor's other lanes; breaker,
     statistics and raw store are those of the vendor.
     """
@@ -293,7 +295,7 @@ def connect(
     allowed = rates or (_NO_LIMIT if sandbox else settings.vendor(vendor).budget)
     return VendorClient(
         vendor,
-        settings.base_url(vendor),
+        base_url or settings.base_url(vendor),
         source=settings.source_name(vendor),
         fetch=fetch or settings.fetch,
         rates=allowed,

@@ -16,7 +16,7 @@ from resources.sandbox.binance_refusals import FundingBudget, check, contract_of
 from resources.sandbox.desk import Desk, json_response
 from resources.sandbox.exchange_desk import Endpoints, Listings, Question, Respond, milliseconds, text, texts
 from resources.sandbox.fault_events import Part
-from resources.sandbox.perpetuals import Perpetual, Quote
+from resources.sandbox.perpetuals import DAY_MS, Perpetual, Quote
 
 USDM, COINM = "binance_usdm", "binance_coinm"
 #: rows of a page; of an answer without limit; of one without window
@@ -26,7 +26,6 @@ _HIGHEST_LIMIT = 1000
 _USUAL_HOURS = 8.0
 #: what Binance says for "never" of a perpetual's delivery
 _NEVER_MS = 4_133_404_800_000
-_DAY_MS = 86_400_000
 #: what a dated contract's premium index does not have
 _DATED_PREMIUM = {"lastFundingRate": "", "interestRate": "", "nextFundingTime": 0}
 
@@ -193,7 +192,7 @@ class BinanceFutures:
 
     def _dated(self, contract: Perpetual, question: Question) -> dict[str, Any]:
         symbol = _dated_name(contract.native_symbol, question)
-        delivery = question.now_ms + 90 * _DAY_MS
+        delivery = question.now_ms + 90 * DAY_MS
         row = self._described(contract, question)
         return {**row, "symbol": symbol, "contractType": "CURRENT_QUARTER", "deliveryDate": delivery}
 

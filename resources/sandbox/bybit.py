@@ -23,7 +23,7 @@ from resources.sandbox.exchange_desk import (
     trimmed,
 )
 from resources.sandbox.fault_events import Part
-from resources.sandbox.perpetuals import Perpetual, Quote
+from resources.sandbox.perpetuals import DAY_MS, Perpetual, Quote
 
 EXCHANGE = "bybit"
 #: rows of a page of history; contracts of a page of a listing, and without limit
@@ -34,7 +34,6 @@ _KINDS = {"linear": "LinearPerpetual", "inverse": "InversePerpetual"}
 _OTHERS = ("spot", "option")
 _TOO_FREQUENT = "403, access too frequent. Please try it in 10 minutes"
 _INVALID_SYMBOL = "params error: symbol invalid"
-_DAY_MS = 86_400_000
 
 
 def router(desk: Desk) -> APIRouter:
@@ -131,7 +130,7 @@ def _described(contract: Perpetual) -> dict[str, Any]:
 def _dated(row: dict[str, Any], question: Question) -> dict[str, Any]:
     """A dated future beside the perpetuals, which has no funding."""
     future = {"LinearPerpetual": "LinearFutures", "InversePerpetual": "InverseFutures"}[row["contractType"]]
-    more = {"status": "Trading", "fundingInterval": 0, "deliveryTime": str(question.now_ms + 90 * _DAY_MS)}
+    more = {"status": "Trading", "fundingInterval": 0, "deliveryTime": str(question.now_ms + 90 * DAY_MS)}
     return {**row, "symbol": f"{row['baseCoin']}-26MAR{question.at.year % 100 + 1}", "contractType": future, **more}
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from resources.sandbox.desk import Desk, json_response
 from resources.sandbox.exchange_desk import Endpoints, Listings, Question, Refused, Respond, milliseconds
 from resources.sandbox.fault_events import Part
-from resources.sandbox.perpetuals import Floats, Perpetual, Settlements
+from resources.sandbox.perpetuals import DAY_MS, Floats, Perpetual, Settlements
 
 EXCHANGE = "deribit"
 #: rows of a page of history; hours of the trailing rate
@@ -22,7 +22,6 @@ PAGE, TRAILING = 744, 8
 
 _ROOT = f"/{EXCHANGE}/api/v2/public"
 _NEVER_MS = 32_503_708_800_000
-_DAY_MS = 86_400_000
 _INVALID = -32602
 
 
@@ -139,7 +138,7 @@ def _described(contract: Perpetual) -> dict[str, Any]:
 
 def _dated(row: dict[str, Any], question: Question) -> dict[str, Any]:
     name = row["instrument_name"].replace("PERPETUAL", f"26MAR{question.at.year % 100 + 1}")
-    expiry = question.now_ms + 90 * _DAY_MS
+    expiry = question.now_ms + 90 * DAY_MS
     return {**row, "instrument_name": name, "settlement_period": "month", "expiration_timestamp": expiry}
 
 

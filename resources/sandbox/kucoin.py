@@ -13,7 +13,7 @@ from starlette.responses import Response
 from resources.sandbox.desk import Desk, json_response
 from resources.sandbox.exchange_desk import Endpoints, Listings, Question, Refused, Respond, milliseconds, text
 from resources.sandbox.fault_events import Part
-from resources.sandbox.perpetuals import HOUR_MS, Perpetual, Quote
+from resources.sandbox.perpetuals import DAY_MS, HOUR_MS, Perpetual, Quote
 
 EXCHANGE = "kucoin"
 #: rows of a page of history
@@ -21,7 +21,6 @@ PAGE = 100
 
 _ROOT = f"/{EXCHANGE}/api/v1"
 _PERPETUAL, _DATED = "FFWCSX", "FFICSX"
-_DATED_FOR_MS = 90 * 24 * HOUR_MS
 _UNKNOWN = "The contract information you requested does not exist."
 _TOO_MANY = "Too many requests. System-level rate limit exceeded."
 
@@ -107,7 +106,7 @@ def _under_way(contract: Perpetual, quote: Quote, now_ms: int) -> dict[str, Any]
 
 def _dated(contract: Perpetual, question: Question) -> dict[str, Any]:
     """A dated future beside the perpetuals, settled in coin, which has no funding."""
-    base, ends_ms = contract.native_base, question.now_ms + _DATED_FOR_MS
+    base, ends_ms = contract.native_base, question.now_ms + 90 * DAY_MS
     return _described(contract) | {
         "symbol": f"{base}MZ{question.at.year % 100}",
         "type": _DATED,

@@ -16,6 +16,7 @@ Millis = NDArray[np.int64]
 
 #: milliseconds
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 @dataclass(frozen=True, kw_only=True)

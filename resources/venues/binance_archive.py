@@ -21,6 +21,7 @@ from resources.http import judge
 from resources.http.client import VendorClient, connect
 from resources.http.errors import Malformed, NotFound, VendorError
 from resources.http.transport import Reply, Timing
+from resources.venues.exchange import patient
 from resources.venues.pager import TOLERANCE, in_order
 from resources.venues.rows import Rows, frame
 from resources.venues.venue import EVENTS
@@ -45,8 +46,15 @@ class Archive:
         cls, settings: Settings, exchange: str, *, rates: RateBudget | None = None, timing: Timing | None = None
     ) -> Self:
         """The archive of an exchange of MARKETS by the settings."""
-        setting = f"funding.venues.{NAME}.budget"
-        return cls(connect(settings, NAME, rates=rates, budget_setting=setting, timing=timing), MARKETS[exchange])
+        http = connect(
+            settings,
+            NAME,
+            fetch=patient(settings, settings.funding.venues.binance_archive.budget),
+            rates=rates,
+            budget_setting=f"funding.venues.{NAME}.budget",
+            timing=timing,
+        )
+        return cls(http, MARKETS[exchange])
 
     def month(self, native_symbol: str, year: int, month: int) -> pl.DataFrame | None:
         """EVENTS of a contract's month, unique and sorted by time; None where there is no file of it.

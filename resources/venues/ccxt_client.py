@@ -22,11 +22,9 @@ from resources.http.errors import (
     Unavailable,
     VendorError,
 )
-from resources.http.raw import RawStore
-from resources.http.state import VendorState
 from resources.http.transport import Reply, Timing
 from resources.vendors import json_shape
-from resources.venues.exchange import Answered, Lane, lanes_of, patient
+from resources.venues.exchange import Answered, Lane, lane_client
 from resources.venues.venue import Ask
 from resources.venues.wire import refuse
 
@@ -209,20 +207,10 @@ class CcxtSender:
 
     def _http(self, origin: str) -> VendorClient:
         settings = self._settings
-        sandbox = settings.vendors == "sandbox"
-        base_url = settings.base_url(self.exchange) if sandbox else origin
-        if (base_url, self._lane) not in self._https:
-            state = VendorState.of(settings.home)
-            budget = next(budget for lane, _, budget in lanes_of(settings, self.exchange) if lane == self._lane)
-            self._https[base_url, self._lane] = VendorClient(
-                self.exchange,
-                base_url,
-                source=settings.source_name(self.exchange),
-                fetch=patient(settings, budget),
-                rates=self._rates or (RateBudget() if sandbox else budget),
-                state=state,
-                raw=RawStore.of(settings.home, state),
-                lane=self._lane,
-                timing=self._timing,
+        base_url = settings.base_url(self.exchange) if settings.vendors == "sandbox" else origin
+        known_as = (base_url, self._lane)
+        if known_as not in self._https:
+            self._https[known_as] = lane_client(
+                settings, self.exchange, self._lane, base_url=base_url, rates=self._rates, timing=self._timing
             )
-        return self._https[base_url, self._lane]
+        return self._https[known_as]

@@ -15,20 +15,20 @@ from typing import Any, Literal, Protocol, Self
 import polars as pl
 
 from market_assets.core.settings import FetchSettings, RateBudget
+from market_assets.funding.settings import EXCHANGES
 from market_assets.settings import Settings
 from resources.http.client import VendorClient, connect
 from resources.http.errors import EmptyUnexpected, Malformed, NotFound, VendorError
 from resources.http.transport import Timing
 from resources.http.workers import Workers
 from resources.venues.pager import History, walk
+from resources.venues.rows import of_instruments
 from resources.venues.venue import CURRENT, LISTED, Ask, Instrument, Venue
 
 Lane = Literal["history", "market"]
 #: longest wait for the next window of a budget counted by 5 minutes (s)
 _FIVE_MINUTES_S = 301.0
 _SHOWN = 5
-#: requests of a series that are sent one after another before the others
-_ALONE = 2
 _NULLABLE = ("interval_hours", "listed_at")
 
 
@@ -87,19 +87,8 @@ class HttpSender:
         cls, settings: Settings, venue: Venue, *, rates: RateBudget | None = None, timing: Timing | None = None
     ) -> Self:
         """By the settings; `rates` replaces both budgets. The sandbox has none unless `rates` gives one."""
-        lanes: dict[Lane, VendorClient] = {
-            lane: connect(
-                settings,
-                venue.exchange,
-                fetch=patient(settings, budget),
-                rates=rates or (None if settings.vendors == "sandbox" else budget),
-                budget_setting=f"funding.venues.{venue.exchange}.{setting}",
-                lane=lane,
-                timing=timing,
-            )
-            for lane, setting, budget in lanes_of(settings, venue.exchange)
-        }
-        return cls(venue, **lanes)
+        history = lane_client(settings, venue.exchange, "history", rates=rates, timing=timing)
+        return cls(venue, history, lane_client(settings, venue.exchange, "market", rates=rates, timing=timing))
 
     def send(self, ask: Ask, lane: Lane) -> Answered:
         """The answer to one request; NotFound is the value None where the request says so."""
@@ -115,6 +104,30 @@ class HttpSender:
         """Close both lanes."""
         self.history.close()
         self.market.close()
+
+
+def lane_client(
+    settings: Settings,
+    exchange: str,
+    lane: Lane,
+    *,
+    base_url: str | None = None,
+    rates: RateBudget | None = None,
+    timing: Timing | None = None,
+) -> VendorClient:
+    """The client of one lane of an exchange; `base_url` and `rates` replace the address and budget of the settings."""
+    setting, budget = next((setting, budget) for name, setting, budget in lanes_of(settings, exchange) if name == lane)
+    return connect(
+        settings,
+        exchange,
+        base_url=base_url,
+        fetch=patient(settings, budget),
+        rates=rates or (None if settings.vendors == "sandbox" else budget),
+        # the budget of an exchange by way of ccxt is fixed: all that can be raised is how long it is waited for
+        budget_setting=f"funding.venues.{exchange}.{setting}" if exchange in EXCHANGES else "fetch.budget_wait_s",
+        lane=lane,
+        timing=timing,
+    )
 
 
 def lanes_of(settings: Settings, exchange: str) -> list[tuple[Lane, str, RateBudget]]:
@@ -169,7 +182,7 @@ class Exchange:
         context = f"current state of {len(instruments)} contracts"
         stated = self._parsed(context, lambda: self.venue.current(calls, instruments))
         self._check(stated, CURRENT, context)
-        frame = stated.filter(pl.col("native_symbol").is_in([one.native_symbol for one in instruments]))
+        frame = of_instruments(stated, instruments)
         if frame.is_empty():
             raise self._empty(context, f"{stated.height} rows, none of a contract asked for")
         latency_ms = (self._timing.monotonic() - began) * 1000

@@ -71,11 +71,10 @@ def test_the_newest_floor_counts(home: Path) -> None:
     """One row per exchange and contract, sorted; a later note replaces the earlier one, upwards and downwards."""
     log, at = FetchLog(home), datetime(2026, 8, 20, tzinfo=UTC)
     assert log.floors().equals(pl.DataFrame(schema=_FLOORS))
-    log.note_floor("okx", "BTC-USDT-SWAP", at)
-    log.note_floor("kucoin", "XBTUSDTM", at + timedelta(days=9))
-    log.note_floor("kucoin", "ETHUSDTM", at)
-    log.note_floor("okx", "BTC-USDT-SWAP", at + timedelta(hours=8))
-    log.note_floor("kucoin", "XBTUSDTM", at - timedelta(days=9))
+    log.note_floors("okx", {"BTC-USDT-SWAP": at})
+    log.note_floors("kucoin", {"XBTUSDTM": at + timedelta(days=9), "ETHUSDTM": at})
+    log.note_floors("okx", {"BTC-USDT-SWAP": at + timedelta(hours=8)})
+    log.note_floors("kucoin", {"XBTUSDTM": at - timedelta(days=9)})
     expected = [
         ("kucoin", "ETHUSDTM", at),
         ("kucoin", "XBTUSDTM", at - timedelta(days=9)),
@@ -88,7 +87,7 @@ def test_an_instant_without_zone_is_refused(home: Path) -> None:
     """Before it is written, where the mistake was made."""
     log, naive = FetchLog(home), datetime(2026, 8, 20)
     with pytest.raises(ValueError, match="needs an offset"):
-        log.note_floor("okx", "BTC-USDT-SWAP", naive)
+        log.note_floors("okx", {"BTC-USDT-SWAP": naive})
     with pytest.raises(ValueError, match="needs an offset"):
         log.repair_asked_at("funding_rates", ["okx|2026-11-18"], naive)
     assert log.floors().is_empty()

@@ -12,6 +12,7 @@ from dashboards.app import create_app
 from market_assets.core import clock
 from market_assets.definitions import build_defs
 from market_assets.funding import checks
+from market_assets.funding.assets import ONLY_GAPS_TAG
 from market_assets.funding.schemas import FundingRates
 from market_assets.funding.transforms import listing, naming, opportunities
 from market_assets.settings import settings
@@ -56,11 +57,14 @@ def trailing_days_asked() -> int:
 
 
 def repairs(*after: timedelta) -> list[int]:
-    """Partitions asked for again at each of these ticks, where three days lack settlements."""
+    """Partitions asked for again for their gaps at each of these ticks, where three days lack settlements."""
     found = settings()
     store = funding_home.fill(found)
     rows = [{**row, **_gap_of_three_days()} for row in funding_home.completeness() if row["exchange"] == "bybit"]
     funding_home.write(store, "funding_completeness", rows)
+    rates = FundingRates.contract()
+    for day in (f"2026-10-0{n}" for n in (2, 3, 4)):  # asked for before, so what they lack is a gap
+        store.write(rates, f"{day}|bybit", rates.empty())
     sensor = funding_repair_sensor(found, default_status=dg.DefaultSensorStatus.STOPPED)
     counts = []
     with dg.DagsterInstance.ephemeral() as instance:
@@ -68,7 +72,7 @@ def repairs(*after: timedelta) -> list[int]:
             with clock.frozen(at):
                 context = dg.build_sensor_context(instance=instance, definitions=build_defs(found))
                 requests = sensor.evaluate_tick(context).run_requests or []
-            counts.append(sum(_n_days(request.tags) for request in requests))
+            counts.append(sum(_n_days(request.tags) for request in requests if ONLY_GAPS_TAG in request.tags))
     return counts
 
 

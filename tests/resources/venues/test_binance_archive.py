@@ -3,12 +3,13 @@
 import io
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from resources.http.errors import Malformed, Unavailable
+from resources.http.errors import CircuitOpen, Malformed, Unavailable
 from resources.venues.binance_archive import Archive, events_of, month_of
 from resources.venues.venue import EVENTS
 from tests.resources.vendor_host import Asked, Host, Says, StillTime, live_settings
@@ -140,3 +141,16 @@ def test_an_archive_that_is_down_is_no_missing_month(host: Host, still: StillTim
     with pytest.raises(Unavailable):
         archive(host, still, home=tmp_path).month("LAYERUSDT", 2025, 5)
     assert len(host.asked) == 3
+
+
+def test_an_archive_rests_for_as_long_as_an_exchange(host: Host, still: StillTime, tmp_path: Path) -> None:
+    """Its breaker opens after five failed calls and stays open for `funding.breaker_open_s`, 300 s."""
+    host.script = [Says(b"", 503)]
+    asking = archive(host, still, home=tmp_path)
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            asking.month("LAYERUSDT", 2025, 5)
+    failed = still.now()
+    with pytest.raises(CircuitOpen) as held:
+        asking.month("LAYERUSDT", 2025, 5)
+    assert held.value.retry_at == failed + timedelta(seconds=300)
