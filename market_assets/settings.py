@@ -30,6 +30,7 @@ from market_assets.core.settings import (
     ApiSettings,
     FetchSettings,
     GapSettings,
+    MetricsSettings,
     PolygonSettings,
     QualitySettings,
     RetentionSettings,
@@ -37,6 +38,7 @@ from market_assets.core.settings import (
     VendorMode,
     YahooSettings,
 )
+from market_assets.crypto.settings import AdviceSettings, CryptoSettings, SentimentSettings
 from market_assets.equities.settings import EquitiesSettings
 from market_assets.funding.settings import FundingSettings, HistorySettings
 
@@ -46,6 +48,7 @@ SECRETS = {
     "api_key": "MARKET_ASSETS_API_KEY",
     "polygon_api_key": "POLYGON_API_KEY",
     "glassnode_api_key": "GLASSNODE_API_KEY",
+    "advisor_api_key": "ADVISOR_API_KEY",
 }
 #: the same for secrets of a section, by dotted key
 SECTION_SECRETS = {f"btc.{key}": variable for key, variable in btc_findings.SECRETS.items()}
@@ -53,6 +56,15 @@ SECTION_SECRETS = {f"btc.{key}": variable for key, variable in btc_findings.SECR
 _NOT_COMPUTED_FROM: dict[str, Any] = dict.fromkeys(
     ("database", "logging", "processing", "export", "api", "dashboard"), True
 ) | {"glassnode": {"base_url"}}
+
+
+VendorSection = (
+    PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings | SentimentSettings | AdviceSettings
+)
+
+
+#: the same of `crypto`
+_NOT_COMPUTED_FROM_CRYPTO = {"base_url", "stream_url", "budget", "stream", "telemetry", "cadence_min", "profile"}
 
 
 class InvalidSettings(MarketAssetsError):
@@ -78,6 +90,9 @@ class Settings(BaseSettings):
     glassnode_api_key: SecretStr | None = Field(
         None, validation_alias="GLASSNODE_API_KEY", description="Key of Glassnode"
     )
+    advisor_api_key: SecretStr | None = Field(
+        None, validation_alias="ADVISOR_API_KEY", description="Key of the language model that advises"
+    )
 
     fetch: FetchSettings = FetchSettings()
     quality: QualitySettings = QualitySettings()
@@ -89,6 +104,8 @@ class Settings(BaseSettings):
     equities: EquitiesSettings = EquitiesSettings()
     btc: BtcSettings = BtcSettings()
     funding: FundingSettings = FundingSettings()
+    crypto: CryptoSettings = CryptoSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -143,15 +160,19 @@ class Settings(BaseSettings):
     def vendor_names(self) -> list[str]:
         """Every vendor in use: the equities chain in its order, the one that reconciles, then those of one domain."""
         equities = (*self.equities.sources, self.equities.reconcile.source)
-        return list(dict.fromkeys((*equities, "glassnode", *self.funding.enabled)))
+        crypto = (self.crypto.venue.vendor, *(("alternative_me",) if self.crypto.sentiment.enabled else ()))
+        advisor = ("advisor",) if self.crypto.advice.enabled else ()
+        return list(dict.fromkeys((*equities, "glassnode", *self.funding.enabled, *crypto, *advisor)))
 
-    def vendor(self, name: str) -> PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings:
+    def vendor(self, name: str) -> VendorSection:
         """The section of a vendor: its address and its budget. A vendor of one domain has it there."""
-        sections: dict[str, PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings] = {
+        sections: dict[str, VendorSection] = {
             "polygon": self.polygon,
             "yahoo": self.yahoo,
             "glassnode": self.btc.glassnode,
             "binance_archive": self.funding.venues.binance_archive,
+            "alternative_me": self.crypto.sentiment,
+            "advisor": self.crypto.advice,
         }
         return sections[name] if name in sections else self.funding.venue(name)
 
@@ -160,6 +181,8 @@ class Settings(BaseSettings):
         parts = [part.model_dump_json() for part in (self.equities, self.quality, self.gaps)]
         parts.append(self.btc.model_dump_json(exclude=_NOT_COMPUTED_FROM))
         parts.append(self.funding.model_dump_json(exclude={"venues"}))
+        parts.append(self.crypto.model_dump_json(exclude=_NOT_COMPUTED_FROM_CRYPTO))
+        parts.append(self.metrics.model_dump_json())
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
     def source_name(self, vendor: str) -> str:

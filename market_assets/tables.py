@@ -3,12 +3,14 @@
 from market_assets.btc import schemas as btc
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import UnknownName
+from market_assets.crypto import schemas as crypto
 from market_assets.equities import schemas as equities
 from market_assets.funding import schemas as funding
 
 #: table name -> contract, in the order of the graph
 TABLES: dict[str, Contract] = {
-    table.contract().name: table.contract() for table in (*equities.TABLES, *btc.TABLES, *funding.TABLES)
+    table.contract().name: table.contract()
+    for table in (*equities.TABLES, *btc.TABLES, *funding.TABLES, *crypto.TABLES)
 }
 
 #: companion tables of rows that a contract's row rules rejected: one per table that is fetched
@@ -22,6 +24,7 @@ QUARANTINES: dict[str, Contract] = {
         "funding_contracts",
         "funding_rates",
         "funding_snapshot",
+        "crypto_klines",
     )
 }
 

@@ -47,6 +47,13 @@ class RetentionSettings(Section):
     snapshot_days: int = Field(30, ge=1, description="Days of every funding snapshot; of older ones the last an hour")
 
 
+class MetricsSettings(Section):
+    """How performance is measured."""
+
+    risk_free_annual: float = Field(0.0, description="Yearly return without risk, as a fraction")
+    min_obs: int = Field(30, ge=1, description="Daily returns below which ratios are null")
+
+
 class ApiSettings(Section):
     """The app and its REST API."""
 

@@ -1,0 +1,1 @@
+"""Pure functions of the crypto domain: frames in, frames out."""
