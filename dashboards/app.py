@@ -15,6 +15,10 @@ from dashboards.pages import shell
 from dashboards.rest import (
     admin,
     btc,
+    crypto,
+    crypto_account,
+    crypto_chat,
+    crypto_live,
     docs,
     equities,
     errors,
@@ -38,6 +42,7 @@ _FUNDING = (
     *(funding, funding_statistics, funding_arbitrage, funding_pair_detail),
     *(funding_history, funding_backfill, funding_collection),
 )
+_CRYPTO = (crypto, crypto_account, crypto_chat, crypto_live)
 _DESCRIPTION = (
     "Stored market data, read-only. Every GET over stored assets takes `as_of` and answers with the versions "
     "published then; the btc routes with the rows that were available then, and funding's snapshots with the looks "
@@ -53,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     server.state.services = app_services
     errors.register(server)
-    for part in (equities, btc, *_FUNDING, admin, health, metrics, removed, docs):
+    for part in (equities, btc, *_FUNDING, *_CRYPTO, admin, health, metrics, removed, docs):
         server.include_router(part.router)
     server.include_router(removed.fallback)
     app_services.telemetry.add_gauges(lambda: gauges(app_services))

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from dashboards.data import PublishedData
 from dashboards.keys import ApiKeys
+from dashboards.live import LiveBoard
 from dashboards.orchestrator import Orchestrator
 from dashboards.rest.cache import ResponseCache
 from dashboards.sources import Sources
 from dashboards.telemetry import Telemetry
 from market_assets.core import clock
 from market_assets.settings import Settings
+from resources.stream.hot import HotReader
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Services:
     sources: Sources
     keys: ApiKeys
     cache: ResponseCache
+    crypto_live: LiveBoard
     telemetry: Telemetry = field(default_factory=Telemetry)
 
     @classmethod
@@ -36,6 +39,7 @@ class Services:
             sources=Sources(settings),
             keys=keys,
             cache=ResponseCache(settings.api.cache_entries),
+            crypto_live=LiveBoard(HotReader.of(settings, "crypto"), "market-assets stream --domain crypto"),
         )
 
     def warm(self) -> None:

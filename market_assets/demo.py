@@ -42,6 +42,9 @@ _BTC_WEEKS = 26
 #: the exchanges that the sandbox speaks for, and days of their settlements: a window of statistics, and a day more
 _FUNDING_EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "deribit", "hyperliquid", "dydx")
 _FUNDING_DAYS = 32
+#: few symbols of minute candles, of days enough to warm the signals of the last two weeks up
+_CRYPTO_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+_CRYPTO_DAYS, _CRYPTO_SIGNAL_DAYS = 40, 14
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 
@@ -123,6 +126,11 @@ class Demo:
                 "start_date": (today - timedelta(days=_FUNDING_DAYS - 1)).isoformat(),
                 "exchanges": list(_FUNDING_EXCHANGES),
             },
+            "crypto": {
+                "symbols": list(_CRYPTO_SYMBOLS),
+                "start_date": (today - timedelta(days=_CRYPTO_DAYS - 1)).isoformat(),
+                "paper": {"start_day": (today - timedelta(days=_CRYPTO_SIGNAL_DAYS - 1)).isoformat()},
+            },
         }
         (self.home / "config.yaml").write_text(yaml.safe_dump(chosen))
         self.ports = {name: _free_port(wanted) for name, wanted in _PREFERRED_PORTS.items()}
@@ -143,6 +151,7 @@ class Demo:
         import dagster as dg
 
         from market_assets.btc.partitions import DAY, WEEK
+        from market_assets.crypto.partitions import DAY as CRYPTO_DAY
         from market_assets.definitions import build_defs
         from market_assets.equities.partitions import SYMBOLS_NAME
         from market_assets.equities.universe import active_symbols, add_symbol, with_listing
@@ -168,6 +177,9 @@ class Demo:
             exchanges, funding_days = list(found.funding.exchanges), FUNDING_DAY.get_partition_keys()
             of_days = [f"{day}|{name}" for day in funding_days for name in exchanges]
             of_today = of_days[-len(exchanges) :]
+            crypto_days = CRYPTO_DAY.get_partition_keys()
+            of_symbols = [f"{day}|{name}" for day in crypto_days for name in found.crypto.symbols]
+            of_signals = of_symbols[-_CRYPTO_SIGNAL_DAYS * len(found.crypto.symbols) :]
             for assets, keys in (
                 (["equities_symbols"], None),
                 (["equities_daily_bars"], symbol_years),
@@ -186,6 +198,11 @@ class Demo:
                 (["funding_completeness", "funding_statistics"], of_today),
                 (["funding_spreads"], funding_days),
                 (["funding_spread_statistics", "funding_opportunities"], funding_days[-1:]),
+                (["crypto_sentiment"], None),
+                (["crypto_klines", "crypto_timeframes"], of_symbols),
+                (["crypto_overlays", "crypto_feature_telemetry", "crypto_signals", "crypto_advice"], of_signals),
+                (["crypto_paper_trades"], crypto_days[-_CRYPTO_SIGNAL_DAYS:]),
+                (["crypto_success_metrics"], None),
             ):
                 task = progress.add_task(", ".join(assets), total=1)
                 results = materialize_range(defs, instance, assets, keys, raise_on_error=False)

@@ -5,6 +5,7 @@ when the next one begins.
 What the sandbox said and what real vendors said lie in different places.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _MERGE_AT = 24
 #: while a merge removes what it has merged, several listings in a row name files that are gone
 _ATTEMPTS = 50
 _UNFINISHED = ".part"
+#: length of the instant that a file's name begins with
+_STAMP = len("HHMMSSffffff")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Segments:
     def append(self, exchange: str, at: datetime, look: pl.DataFrame) -> None:
         """Store one look, whole or not at all."""
         folder = self.root / exchange / f"{at:%Y-%m-%d}"
-        _write(folder / f"{at:%H%M%S%f}.parquet", look.select(list(self.schema)).cast(self.schema))
+        _write(folder / _named(f"{at:%H%M%S%f}"), look.select(list(self.schema)).cast(self.schema))
         n_looks = len(_files(folder))
         if n_looks > _MERGE_AT:
             self._rewrite(folder, self.merge)
@@ -98,7 +101,7 @@ class Segments:
         if not files:
             return
         # the merged file is there before the others go: a crash in between leaves rows twice, never none
-        _write(folder / f"{files[-1].stem[:12]}-{uuid.uuid4().hex[:8]}.parquet", change(self._joined(files)))
+        _write(folder / _named(files[-1].stem[:_STAMP]), change(self._joined(files)))
         for file in files:
             file.unlink(missing_ok=True)
 
@@ -107,6 +110,11 @@ class Segments:
         if not rows:
             return pl.DataFrame(schema=self.schema)
         return pl.concat(rows).unique(list(self.key), keep="last", maintain_order=True).sort(list(self.key))
+
+
+def _named(stamp: str) -> str:
+    """A name of its own: of looks at the same instant the one stored later comes later."""
+    return f"{stamp}-{time.monotonic_ns():016x}-{uuid.uuid4().hex[:4]}.parquet"
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ events: a run that began before its input changed has not read the change, howev
 Raw assets are never asked for here: that is the business of schedules and backfills. Inputs that an
 asset only looks up (its references) trigger nothing. A live table, rewritten every few minutes, waits
 for live inputs alone: a backfill of hours must not hold it up, and its next turn comes soon.
+An asset that goes on from its own partition before (it carries) is stale from the first changed one on.
 """
 
 import json
@@ -23,7 +24,7 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilt
 
 from market_assets.core import partitions
 from market_assets.core.contracts import WHOLE
-from market_assets.core.market_asset import REFERENCES_METADATA
+from market_assets.core.market_asset import CARRIES_METADATA, REFERENCES_METADATA
 from market_assets.tables import TABLES
 
 _EVENTS_PER_TICK = 5000
@@ -67,7 +68,9 @@ class Follower:
         until = self.instance.event_log_storage.get_maximum_record_id() or 0
         if until <= self.cursor.event_id:
             return 0
-        parents = [key for key in self.graph.materializable_asset_keys if self.graph.get(key).child_keys]
+        parents = [
+            key for key in self.graph.materializable_asset_keys if self.graph.get(key).child_keys or self._carries(key)
+        ]
         read = sum(self._collect_asset(key, until) for key in sorted(parents, key=str))
         self.cursor.event_id = until
         return read
@@ -102,6 +105,10 @@ class Follower:
             storage_cursor = page.cursor
         for child in sorted(self.graph.get(key).child_keys, key=str):
             self._mark(key, child, seen, changed)
+        if self._carries(key) and changed:
+            stale = self.cursor.pending.setdefault(key.to_user_string(), {})
+            for partition, cause in self._later(key, changed).items():
+                stale[partition] = max(stale.get(partition, 0), cause)
         return read
 
     def _mark(
@@ -118,6 +125,29 @@ class Follower:
         newest = max(changed.values())
         for partition in self._outdated(child, self._downstream(parent, child, changed), newest):
             stale[partition] = max(stale.get(partition, 0), newest)
+        if stale and self._carries(child):
+            later = [key for key in self._latest_ids(child) if key > min(stale)]
+            for partition in self._outdated(child, later, newest):
+                stale[partition] = max(stale.get(partition, 0), newest)
+
+    def _later(self, key: dg.AssetKey, changed: Mapping[str, int]) -> dict[str, int]:
+        """Partitions after a changed one of the same asset that did not go on from it, with what changed.
+
+        Partitions of one run are computed one after another, whatever the order of their events.
+        """
+        latest = self._latest_ids(key)
+        found: dict[str, int] = {}
+        cause = 0
+        for partition in sorted(latest):
+            if latest[partition] < cause and not self._same_run(key, latest[partition], cause):
+                found[partition] = cause
+            cause = max(cause, changed.get(partition, 0))
+        return found
+
+    def _same_run(self, key: dg.AssetKey, event: int, cause: int) -> bool:
+        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=[event])
+        runs = [record.run_id for record in self.instance.fetch_materializations(wanted, 1).records]
+        return runs == [self.cursor.causes[str(cause)][0]]
 
     def _outdated(self, child: dg.AssetKey, keys: Iterable[str], cause: int) -> set[str]:
         """Those of the child's partitions whose latest materialisation did not read what `cause` stored."""
@@ -257,6 +287,9 @@ class Follower:
         """The inputs that an asset only looks up."""
         named = self.graph.get(key).metadata.get(REFERENCES_METADATA)
         return {dg.AssetKey(name) for name in named} if isinstance(named, list) else set()
+
+    def _carries(self, key: dg.AssetKey) -> bool:
+        return bool(self.graph.get(key).metadata.get(CARRIES_METADATA))
 
     def _awaited(self, key: dg.AssetKey) -> set[dg.AssetKey]:
         """What must be neither pending nor running before an asset starts: all upstream, of a live table the live."""

@@ -1,4 +1,4 @@
-// What the funding page needs in the browser: cells of the rate grid, the address of a view, countdowns.
+// What the funding page needs in the browser: cells of the rate grid, countdowns.
 window.dashAgGridComponentFunctions = Object.assign(window.dashAgGridComponentFunctions || {}, {
   // a rate with the badges of its z and its interval; nothing where no rate is known
   FundingRate: function (props) {
@@ -49,15 +49,6 @@ window.dashAgGridFunctions = Object.assign(window.dashAgGridFunctions || {}, {
 
 window.dash_clientside = Object.assign({}, window.dash_clientside, {
   funding: {
-    // the address of what is shown; going back leads to the page before, not through every choice
-    share: function (query) {
-      if (query === undefined || query === null) {
-        return window.dash_clientside.no_update;
-      }
-      window.history.replaceState(window.history.state, "", window.location.pathname + query);
-      return query;
-    },
-
     // seconds until each settlement, counted down from what the server said
     countdown: function (_seconds, said) {
       if (!said) {

@@ -1,4 +1,4 @@
-// What must happen in the browser: the look, the age of the data, the width there is to draw in.
+// What must happen in the browser: the look, the age of the data, the width there is to draw in, the address of a view.
 window.dash_clientside = Object.assign({}, window.dash_clientside, {
   shell: {
     theme: function (clicks) {
@@ -13,6 +13,15 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
     viewport: function (_seconds, known) {
       const width = window.innerWidth;
       return known && Math.abs(known - width) < 40 ? window.dash_clientside.no_update : width;
+    },
+
+    // the address of what is shown; going back leads to the page before, not through every choice
+    share: function (query) {
+      if (query === undefined || query === null) {
+        return window.dash_clientside.no_update;
+      }
+      window.history.replaceState(window.history.state, "", window.location.pathname + query);
+      return query;
     },
 
     // The last good refresh stays on the page; here is how old it is. A server that does not

@@ -1,7 +1,7 @@
 """What routes have in common when they read a request: services, instants, cached answers."""
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -42,6 +42,23 @@ class Span:
             raise InvalidRequest(f"start must not be after end; start is {start}, end is {end}")
 
 
+class Range:
+    """`start` and `end` of a request by instants or days, both inclusive; a day as `end` is the whole day.
+
+    Raises InvalidRequest for what is neither, and for a range backwards.
+    """
+
+    def __init__(
+        self,
+        start: Annotated[str | None, Query(description="First instant or day: 2026-11-03T14:00:00Z")] = None,
+        end: Annotated[str | None, Query(description="Last instant or day, inclusive")] = None,
+    ) -> None:
+        self.start = _parsed("start", start, _moment)
+        self.end = _parsed("end", end, _moment)
+        if self.start and self.end and clock.instant(self.start) > _last(self.end):
+            raise InvalidRequest(f"start must not be after end; start is {start}, end is {end}")
+
+
 class Page:
     """`limit` and `cursor` of a request."""
 
@@ -64,6 +81,18 @@ def _day(text: str) -> date:
     return clock.instant(text).date()
 
 
+def _moment(text: str) -> date | datetime:
+    """The day where one is written, else the instant."""
+    found = clock.instant(text)
+    return found.date() if len(text) <= 10 else found
+
+
+def _last(moment: date | datetime) -> datetime:
+    """The last instant that is meant: of a day its midnight and nearly a day more."""
+    is_day = not isinstance(moment, datetime)
+    return clock.instant(moment) + (timedelta(days=1, microseconds=-1) if is_day else timedelta(0))
+
+
 def _parsed(name: str, text: str | None, parse: Callable[[str], _Value]) -> _Value | None:
     if text is None:
         return None
@@ -76,6 +105,7 @@ def _parsed(name: str, text: str | None, parse: Callable[[str], _Value]) -> _Val
 ServicesOf = Annotated[Services, Depends(services)]
 AsOf = Annotated[datetime | None, Depends(_as_of)]
 SpanOf = Annotated[Span, Depends()]
+RangeOf = Annotated[Range, Depends()]
 PageOf = Annotated[Page, Depends()]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from market_assets.cli import config, data, services, status, symbols
+from market_assets.cli import config, data, rollback, services, status, stop, stream, symbols
 from market_assets.core.errors import MarketAssetsError
 
 app = typer.Typer(
@@ -19,10 +19,15 @@ app.add_typer(config.app, name="config", help="Check, show or start the settings
 app.add_typer(symbols.app, name="symbols", help="The universe: list, add, remove.")
 app.command()(services.sandbox)
 app.command()(services.serve)
+app.command()(stream.stream)
 app.command()(services.demo)
 app.command()(status.status)
 app.command()(data.health)
 app.command()(data.export)
+app.command()(stop.stop)
+app.command()(stop.start)
+app.command()(stop.backup)
+app.command()(rollback.rollback)
 
 
 def main() -> None:

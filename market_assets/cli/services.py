@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from market_assets.core import clock
 from market_assets.settings import settings
 
 
@@ -15,11 +16,17 @@ def sandbox(
     fault: Annotated[
         list[str] | None, typer.Option(help="a fault, for example polygon:429:retry_after=2:times=3")
     ] = None,
+    start: Annotated[str | None, typer.Option(help="what its clock says at the start, as 2025-05-05T00:00:00Z")] = None,
+    speed: Annotated[float, typer.Option(min=0.001, help="how many times as fast as time its clock runs")] = 1.0,
 ) -> None:
     """Serve every vendor's wire format locally: no keys, no internet."""
     from resources.sandbox.app import run
 
-    run(port=port, seed=seed, replay=replay, faults=fault or [])
+    try:
+        begins = None if start is None else clock.instant(start)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="--start") from None
+    run(port=port, seed=seed, replay=replay, faults=fault or [], start=begins, speed=speed)
 
 
 def serve(

@@ -21,6 +21,8 @@ OWNERS = ["team:market-data"]
 TABLE_METADATA = "market_assets/table"
 #: inputs that are looked up: a change of them does not make stale what was computed
 REFERENCES_METADATA = "market_assets/references"
+#: an asset that goes on from its own partition before: what changes one partition makes all later ones stale
+CARRIES_METADATA = "market_assets/carries"
 
 
 def market_asset(
@@ -33,6 +35,7 @@ def market_asset(
     lineage: Mapping[str, Sequence[str]] | None = None,
     pool: str | None = None,
     references: Sequence[str] = (),
+    carries: bool = False,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare the asset that fills `table`. Name, group and description come from the declaration.
 
@@ -40,9 +43,9 @@ def market_asset(
     how the table is cut, so that one range run can carry all of a kind (`tag:equities=year`). At most as
     many steps of one `pool` run at once, over all runs, as the instance allows it. `references` are those
     of its inputs that are only looked up: the follow sensor neither waits for them nor acts on their changes.
+    An asset that `carries` reads its own partition before: it is followed through all later ones.
     """
     contract = table.contract()
-    group, dimensions = contract.name.split("_")[0], "_".join(contract.dimensions) or "none"
 
     def declare(compute: Callable[..., Any]) -> dg.AssetsDefinition:
         if compute.__name__ != contract.name:
@@ -51,7 +54,7 @@ def market_asset(
             )
         return dg.asset(
             name=contract.name,
-            group_name=group,
+            group_name=_group(contract),
             description=contract.description,
             partitions_def=partitions_def,
             ins=dict(ins or {}),
@@ -60,17 +63,70 @@ def market_asset(
             dagster_type=gate(contract),
             owners=OWNERS,
             kinds=kinds or {"polars"},
-            tags={group: dimensions},
+            tags=_tags(contract),
             pool=pool,
             metadata={
-                "dagster/column_schema": column_schema(contract),
-                "dagster/table_name": contract.name,
-                **({"dagster/column_lineage": column_lineage(lineage)} if lineage else {}),
+                **_metadata(contract, lineage),
                 **({REFERENCES_METADATA: list(references)} if references else {}),
+                **({CARRIES_METADATA: True} if carries else {}),
             },
         )(compute)
 
     return declare
+
+
+def market_assets_together(
+    *tables: type[Table],
+    partitions_def: dg.PartitionsDefinition,
+    ins: Mapping[str, dg.AssetIn],
+    lineage: Mapping[str, Mapping[str, Sequence[str]]],
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Declare the assets that one step fills together, in the order in which it returns their frames.
+
+    The step is named after the first; `lineage` is by table.
+    """
+    contracts = [table.contract() for table in tables]
+
+    def declare(compute: Callable[..., Any]) -> dg.AssetsDefinition:
+        if compute.__name__ != contracts[0].name:
+            raise TypeError(f"the step of {contracts[0].name} is a function of that name, not {compute.__name__}")
+        return dg.multi_asset(
+            name=contracts[0].name,
+            outs={
+                contract.name: dg.AssetOut(
+                    key=contract.name,
+                    group_name=_group(contract),
+                    description=contract.description,
+                    dagster_type=gate(contract),
+                    owners=OWNERS,
+                    kinds={"polars"},
+                    tags=_tags(contract),
+                    metadata=_metadata(contract, lineage.get(contract.name)),
+                )
+                for contract in contracts
+            },
+            ins=dict(ins),
+            partitions_def=partitions_def,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )(compute)
+
+    return declare
+
+
+def _group(contract: Contract) -> str:
+    return contract.name.split("_")[0]
+
+
+def _tags(contract: Contract) -> dict[str, str]:
+    return {_group(contract): "_".join(contract.dimensions) or "none"}
+
+
+def _metadata(contract: Contract, lineage: Mapping[str, Sequence[str]] | None) -> dict[str, Any]:
+    return {
+        "dagster/column_schema": column_schema(contract),
+        "dagster/table_name": contract.name,
+        **({"dagster/column_lineage": column_lineage(lineage)} if lineage else {}),
+    }
 
 
 @functools.cache

@@ -7,11 +7,14 @@ the cross product of both dimensions, in the order the dimension lists its keys.
 import itertools
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Self
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from market_assets.core import clock
 from market_assets.core.errors import UnknownName
 
 # Multi-partition mappings and partitioned checks are marked beta in 1.13; the design decided for them.
@@ -19,6 +22,29 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 SEPARATOR = "|"
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The UTC days of a run."""
+
+    days: Sequence[date]
+
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> Self:
+        """The days of partitions `2026-10-05` or `2026-10-05|bybit`, in order."""
+        return cls([date.fromisoformat(name) for name in sorted({key.partition(SEPARATOR)[0] for key in keys})])
+
+    @property
+    def first(self) -> datetime:
+        """Where the days begin."""
+        return clock.instant(self.days[0])
+
+    @property
+    def until(self) -> datetime:
+        """Where they end."""
+        return clock.instant(self.days[-1]) + _DAY
 
 
 def years(start_year: int) -> dg.TimeWindowPartitionsDefinition:
@@ -63,6 +89,16 @@ def same_symbol_with_previous_year() -> dg.MultiPartitionMapping:
 def with_previous_year() -> dg.TimeWindowPartitionMapping:
     """Look back from 2020 to 2019."""
     return window(-1, 0)
+
+
+def same(dimension: str, first: int = 0, last: int = 0) -> dg.MultiPartitionMapping:
+    """The same `dimension`, from `first` to `last` days before or after the day itself."""
+    return dg.MultiPartitionMapping(
+        {
+            "day": dg.DimensionPartitionMapping("day", window(first, last)),
+            dimension: dg.DimensionPartitionMapping(dimension, dg.IdentityPartitionMapping()),
+        }
+    )
 
 
 def all_of(dimension: str) -> dg.MultiToSingleDimensionPartitionMapping:

@@ -5,10 +5,8 @@ state). Everything else is derived. The contract map is looked up everywhere and
 was computed before a contract changed stays, and a corrected map is followed by hand.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Self
+from collections.abc import Callable
+from datetime import date, timedelta
 
 import dagster as dg
 import polars as pl
@@ -17,6 +15,7 @@ from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 from market_assets.core import clock, partitions
 from market_assets.core.contracts import Table
 from market_assets.core.market_asset import market_asset
+from market_assets.core.partitions import Span
 from market_assets.funding import lineage, schemas
 from market_assets.funding.partitions import DAY, EXCHANGE, EXCHANGE_DAY
 from market_assets.funding.transforms import (
@@ -44,20 +43,6 @@ _DAY = timedelta(days=1)
 #: so long after its end every settlement that covers a day is there, or overdue
 _SETTLED = timedelta(hours=32)
 _STATISTICS_COLUMNS = ("exchange", "symbol", "native_symbol", "base_asset", "funding_time", "rate_1h", "interval_hours")
-
-
-def _look_back(days: int) -> dg.MultiPartitionMapping:
-    """The same exchange, from `days` before to the day itself."""
-    return _days(-days, 0)
-
-
-def _days(first: int, last: int) -> dg.MultiPartitionMapping:
-    return dg.MultiPartitionMapping(
-        {
-            "day": dg.DimensionPartitionMapping("day", partitions.window(first, last)),
-            "exchange": dg.DimensionPartitionMapping("exchange", dg.IdentityPartitionMapping()),
-        }
-    )
 
 
 _WINDOW = settings().funding.window_days
@@ -109,7 +94,7 @@ def funding_snapshot(
     schemas.FundingCompleteness,
     partitions_def=EXCHANGE_DAY,
     ins={
-        "funding_rates": dg.AssetIn(partition_mapping=_look_back(_WINDOW)),
+        "funding_rates": dg.AssetIn(partition_mapping=partitions.same("exchange", -_WINDOW)),
         "funding_contracts": dg.AssetIn(partition_mapping=_OF_EXCHANGE),
     },
     references=["funding_contracts"],
@@ -123,7 +108,7 @@ def funding_completeness(
         funding_rates.select(_STATISTICS_COLUMNS).collect(),
         funding_contracts,
         FetchLog(found.home).floors(),
-        days=Span.of(context).days,
+        days=Span.of(context.partition_keys).days,
         window_days=found.funding.window_days,
         now=clock.now(),
         start=found.funding.start_date,
@@ -134,7 +119,7 @@ def funding_completeness(
     schemas.FundingStatistics,
     partitions_def=EXCHANGE_DAY,
     ins={
-        "funding_rates": dg.AssetIn(partition_mapping=_look_back(_WINDOW)),
+        "funding_rates": dg.AssetIn(partition_mapping=partitions.same("exchange", -_WINDOW)),
         "funding_snapshot": dg.AssetIn(),
         "funding_completeness": dg.AssetIn(),
     },
@@ -151,7 +136,7 @@ def funding_statistics(
         funding_rates.select(_STATISTICS_COLUMNS).collect(),
         funding_snapshot,
         funding_completeness,
-        days=Span.of(context).days,
+        days=Span.of(context.partition_keys).days,
         window_days=settings().funding.window_days,
         now=clock.now(),
     )
@@ -161,7 +146,7 @@ def funding_statistics(
     schemas.FundingHourlyRates,
     partitions_def=EXCHANGE_DAY,
     ins={
-        "funding_rates": dg.AssetIn(partition_mapping=_days(0, 1)),
+        "funding_rates": dg.AssetIn(partition_mapping=partitions.same("exchange", 0, 1)),
         "funding_contracts": dg.AssetIn(partition_mapping=_OF_EXCHANGE),
     },
     references=["funding_contracts"],
@@ -171,7 +156,7 @@ def funding_hourly_rates(
     context: dg.AssetExecutionContext, funding_rates: pl.DataFrame, funding_contracts: pl.DataFrame
 ) -> pl.DataFrame:
     """The hours of the run's days; of the newest days it is told which contracts they still wait for."""
-    span, step, now = Span.of(context), context.get_step_execution_context(), clock.now()
+    span, step, now = Span.of(context.partition_keys), context.get_step_execution_context(), clock.now()
     for key in context.partition_keys:
         day, _, exchange = key.partition(partitions.SEPARATOR)
         end = clock.instant(day) + _DAY
@@ -210,7 +195,7 @@ def funding_spreads(
     lineage=lineage.SPREAD_STATISTICS,
 )
 def funding_spread_statistics(context: dg.AssetExecutionContext, funding_spreads: pl.DataFrame) -> pl.DataFrame:
-    return spread_statistics.spread_statistics(funding_spreads, days=Span.of(context).days)
+    return spread_statistics.spread_statistics(funding_spreads, days=Span.of(context.partition_keys).days)
 
 
 @market_asset(
@@ -248,29 +233,6 @@ def funding_opportunities(
             ),
         ]
     )
-
-
-@dataclass(frozen=True)
-class Span:
-    """The days of a run."""
-
-    days: Sequence[date]
-
-    @classmethod
-    def of(cls, context: dg.AssetExecutionContext) -> Self:
-        """The days of the run's partitions (`2026-10-05` or `2026-10-05|bybit`), in order."""
-        named = {key.partition(partitions.SEPARATOR)[0] for key in context.partition_keys}
-        return cls([date.fromisoformat(name) for name in sorted(named)])
-
-    @property
-    def first(self) -> datetime:
-        """Where the days begin."""
-        return clock.instant(self.days[0])
-
-    @property
-    def until(self) -> datetime:
-        """Where they end."""
-        return clock.instant(self.days[-1]) + _DAY
 
 
 def _observed(

@@ -10,13 +10,11 @@ from market_assets.core.contracts import UTC_MICROS
 from market_assets.funding.readers_rows import (
     COMPLETENESS,
     RATES,
-    SEPARATOR,
-    Moment,
-    instant,
     newest_days,
     newest_looks,
     of_newest_day,
 )
+from market_assets.reading import SEPARATOR, Moment, instant
 from market_assets.settings import settings
 from market_assets.values import store_in_force
 from resources.stores.protocol import PartitionStore

@@ -10,11 +10,10 @@ from market_assets.funding.readers_rows import (
     CONTRACTS,
     RATES,
     SPREADS,
-    Moment,
     filled,
-    instant,
     of_newest_day,
 )
+from market_assets.reading import Moment, instant
 from resources.stores.protocol import PartitionStore
 
 _BY_TIME = ["funding_time", "exchange", "symbol"]

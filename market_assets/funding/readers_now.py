@@ -9,13 +9,12 @@ from market_assets.funding.readers_rows import (
     OPPORTUNITIES,
     SNAPSHOT,
     STATISTICS,
-    Moment,
     filled,
-    instant,
     newest_days,
     newest_looks,
     of_newest_day,
 )
+from market_assets.reading import Moment, instant
 from resources.stores.protocol import PartitionStore
 
 _CONTRACT = ["exchange", "symbol"]

@@ -1,18 +1,14 @@
 """How the readers ask: instants, the newest partitions, and what to run where there are none. See `readers`."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 import polars as pl
 
-from market_assets.core import clock
+from market_assets import reading
 from market_assets.core.contracts import Contract
-from market_assets.core.errors import InvalidRequest, NotMaterialised
 from market_assets.funding import schemas
-from market_assets.values import store_in_force
+from market_assets.reading import SEPARATOR
 from resources.stores.protocol import PartitionStore
-
-#: a date (as an end: the whole day), a tz-aware instant, or ISO text of either
-Moment = date | datetime | str
 
 CONTRACTS: Contract = schemas.FundingContracts.contract()
 RATES: Contract = schemas.FundingRates.contract()
@@ -22,31 +18,12 @@ STATISTICS: Contract = schemas.FundingStatistics.contract()
 SPREADS: Contract = schemas.FundingSpreads.contract()
 OPPORTUNITIES: Contract = schemas.FundingOpportunities.contract()
 
-SEPARATOR = "|"
 _EXAMPLES = {"exchange": "bybit", "day": "2026-10-05"}
-
-
-def instant(moment: Moment | None, name: str) -> datetime | None:
-    """The instant; of a date its midnight. Raises InvalidRequest for a naive one, naming the argument."""
-    if moment is None:
-        return None
-    try:
-        return clock.instant(moment)
-    except (ValueError, TypeError) as wrong:
-        raise InvalidRequest(f"{name}: {wrong}") from None
 
 
 def filled(store: PartitionStore | None, *contracts: Contract) -> PartitionStore:
     """The store to ask. Raises NotMaterialised for the first of `contracts` that holds nothing."""
-    asked = store or store_in_force()
-    for contract in contracts:
-        if not asked.partitions(contract):
-            partition = SEPARATOR.join(_EXAMPLES[dimension] for dimension in contract.dimensions)
-            raise NotMaterialised(
-                f"{contract.name} holds no data yet. Materialise it in the Dagster UI, or run: dagster asset "
-                f"materialize -m market_assets.definitions --select {contract.name} --partition '{partition}'"
-            )
-    return asked
+    return reading.filled(store, *contracts, examples=_EXAMPLES)
 
 
 def newest_days(store: PartitionStore, contract: Contract, as_of: datetime | None) -> list[str]:

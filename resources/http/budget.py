@@ -132,6 +132,22 @@ class Budget:
         # last, so that nothing comes between the turn and the request
         return waited + (self.spacing.wait(sleep, cost) if self.spacing else 0.0)
 
+    def told(self, name: str, used: int) -> None:
+        """Correct the running window of that name by what the vendor counted: whoever else asks counts too.
+
+        The larger count stands: requests still under way are not in the vendor's.
+        """
+        window = next((window for window in self.windows if window.name == name), None)
+        if window is None:
+            return
+        with self.state.transaction() as db:
+            at = self.now()
+            if used > self._used(db, window, at):
+                db.execute(
+                    "INSERT OR REPLACE INTO budget_use (key, window, window_start, used) VALUES (?, ?, ?, ?)",
+                    (self.key, window.name, window.start(at), used),
+                )
+
     def use(self) -> list[WindowUse]:
         """How much of each window is used now."""
         at = self.now()

@@ -1,10 +1,11 @@
 """The sandbox as a server: vendors' routes, and `/_sandbox` to steer and inspect it."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from fastapi import Body, FastAPI, HTTPException
 
 from market_assets.core import clock
 from resources.sandbox import (
+    advisor,
+    alternative_me,
     binance_archive,
     binance_futures,
+    binance_klines,
+    binance_stream,
     bybit,
     deribit,
     dydx,
@@ -53,8 +58,10 @@ def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[]
     app.include_router(polygon.router(desk))
     app.include_router(yahoo.router(desk))
     app.include_router(glassnode.router(desk))
-    for exchange in (binance_futures, binance_archive, bybit, okx, hyperliquid, deribit, dydx, kucoin):
+    for exchange in (binance_futures, binance_klines, binance_archive, bybit, okx, hyperliquid, deribit, dydx, kucoin):
         app.include_router(exchange.router(desk))
+    for vendor in (binance_stream, alternative_me, advisor):
+        app.include_router(vendor.router(desk))
     app.add_middleware(Ledger, asked=asked)
 
     @app.get("/_sandbox/health")
@@ -113,15 +120,39 @@ def backend_for(seed: int | None = None, replay: Path | None = None) -> Backend:
     return SyntheticBackend(seed)
 
 
+def running_clock(
+    start: datetime, speed: float, elapsed: Callable[[], float] = time.monotonic
+) -> Callable[[], datetime]:
+    """A clock that begins at `start` now, and runs `speed` times as fast as `elapsed` (seconds)."""
+    began = elapsed()
+    return lambda: start + timedelta(seconds=(elapsed() - began) * speed)
+
+
 def run(
     port: int,
     host: str = "127.0.0.1",
     seed: int | None = None,
     replay: Path | None = None,
     faults: Sequence[str] = (),
+    start: datetime | None = None,
+    speed: float = 1.0,
 ) -> None:
-    """Serve until interrupted. Raises UnknownFault, and NoRecording for an unusable `replay`."""
+    """Serve until interrupted, by a clock of the sandbox's own where `start` or `speed` says so.
+
+    Raises UnknownFault, and NoRecording for an unusable `replay`.
+    """
     import uvicorn
 
-    app = create_app(backend_for(seed, replay), faults=faults)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    own_clock = start is not None or speed != 1
+    now = running_clock(start or clock.now(), speed) if own_clock else clock.now
+    app = create_app(backend_for(seed, replay), faults=faults, now=now)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ws_ping_interval=binance_stream.PING_S,
+        ws_ping_timeout=binance_stream.PONG_S,
+    )

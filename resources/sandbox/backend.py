@@ -1,7 +1,8 @@
-"""What a vendor's route asks of a backend: instruments, daily bars, splits, dividends, hours of bitcoin, perpetuals.
+"""What a vendor's route asks of a backend: instruments, daily bars, splits, dividends, hours of bitcoin, perpetuals,
+minute candles of coins.
 
-Everything is vendor-neutral, and by house symbol but for perpetuals, which are by exchange and its own name
-of the contract; wire formats are the vendors' business.
+Everything is vendor-neutral, and by house symbol but for perpetuals and coins, which are by exchange or market and
+its own name of them; wire formats are the vendors' business.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.sandbox.hours import Hours
+from resources.sandbox.minutes import Coin, Minutes
 from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
 
 AssetClass = Literal["stock", "etf", "index", "crypto"]
@@ -178,4 +180,15 @@ class Backend(Protocol):
 
     def quotes(self, exchange: str, at: datetime) -> Mapping[str, Quote]:
         """The current state of every open contract by native symbol. Worked out when looked up, not before."""
+        ...
+
+    def coins(self, market: str, at: datetime) -> Sequence[Coin]:
+        """Every symbol the market (`binance_usdm`, `binance_spot`) had listed by `at`, closed ones included."""
+        ...
+
+    def candles(self, market: str, symbol: str, first: datetime, until: datetime, at: datetime) -> Minutes:
+        """Minute candles begun in [first, until) and by `at`; the one still running, the last, as far as it has come.
+
+        None of a symbol the market does not know.
+        """
         ...

@@ -8,12 +8,18 @@ HOURLY = ("glassnode",)
 #: exchanges of perpetuals, whose rows are settlements; and files of past ones
 EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "dydx", "kucoin")
 ARCHIVES = ("binance_archive",)
-VENDORS = (*_DAILY, *HOURLY, *EXCHANGES, *ARCHIVES)
+#: markets whose rows are minutes, asked for or streamed
+STREAMED = ("binance_usdm", "binance_spot")
+_ADVISOR = ("advisor",)
+#: vendors whose answers have rows that can be wrong one by one
+_OF_ROWS = (*_DAILY, *HOURLY, *EXCHANGES, *ARCHIVES, "binance_spot")
+VENDORS = (*_OF_ROWS, "alternative_me", *_ADVISOR)
 #: `dates` of these may also name single hours, as 2024-06-10T05 (UTC)
-TIMED = (*HOURLY, *EXCHANGES, *ARCHIVES)
+TIMED = (*HOURLY, *EXCHANGES, *ARCHIVES, "binance_spot")
 
 #: options every kind has; `symbol` is a house symbol or the vendor's id, `match` a part of the path
 COMMON = ("symbol", "match", "times", "rate")
+_WHEN = ("after", "seconds")
 
 
 @dataclass(frozen=True)
@@ -44,18 +50,19 @@ KINDS: dict[str, Kind] = {
     "truncated": Kind("cuts the body in half"),
     "disconnect": Kind("closes the connection in the middle of the body"),
     "not_json": Kind("sends an HTML page with status 200"),
-    "nulls": Kind("sets every tenth row's values, or those of `dates`, to null", ("dates",)),
-    "duplicates": Kind("repeats every tenth row, or those of `dates`", ("dates",)),
-    "out_of_order": Kind("sends the rows in another order"),
-    "missing_rows": Kind("leaves out every tenth row, or those of `dates`", ("dates",)),
+    "nulls": Kind("sets every tenth row's values, or those of `dates`, to null", ("dates",), _OF_ROWS),
+    "duplicates": Kind("repeats every tenth row, or those of `dates`", ("dates",), _OF_ROWS),
+    "out_of_order": Kind("sends the rows in another order", (), _OF_ROWS),
+    "missing_rows": Kind("leaves out every tenth row, or those of `dates`", ("dates",), _OF_ROWS),
     "extra_rows": Kind("adds a row on each of `dates`", ("dates",), _DAILY),
     "wrong_symbol": Kind("names another symbol in the body", (), _DAILY),
     "correction": Kind(
         "multiplies close or rate of `date` by `factor` (1.01); of hours every value, `hours` (0) after publication",
         ("date", "factor"),
+        _OF_ROWS,
         hourly=("hours",),
     ),
-    "clip": Kind("silently starts in the middle of the window"),
+    "clip": Kind("silently starts in the middle of the window", (), _OF_ROWS),
     "missing_actions": Kind("leaves out all splits and dividends, or those of `dates`", ("dates",), _DAILY),
     "late": Kind("publishes the hours of `dates` only `hours` (6) later", ("dates", "hours"), HOURLY),
     "off_hour": Kind("stamps every tenth row, or those of `dates`, 17 minutes past the hour", ("dates",), HOURLY),
@@ -64,7 +71,22 @@ KINDS: dict[str, Kind] = {
     "wrong_window": Kind("answers with the newest page, whatever was asked for", (), EXCHANGES),
     "same_page": Kind("answers with the first page of a history again and again", (), EXCHANGES),
     "clock_ahead": Kind("stamps settlements `seconds` (30) ahead", ("seconds",), EXCHANGES),
+    "ws_refuse": Kind("refuses a stream's handshake with the status `code` (503)", ("code",), STREAMED),
+    "ws_silent": Kind("opens a stream and sends no events", (), STREAMED),
+    "ws_drop": Kind("drops a stream `after` events, at the latest after `seconds` (30)", _WHEN, STREAMED),
+    "ws_shutdown": Kind("announces the server's end `after` events or `seconds` (30), then closes", _WHEN, STREAMED),
+    "ws_garbage": Kind("sends a frame that is no JSON before a closed candle", (), STREAMED),
+    "ws_duplicate": Kind("sends a closed candle twice", (), STREAMED),
+    "queued": Kind("sends empty lines for `seconds` (30), then answers", ("seconds",), _ADVISOR),
+    "bad_reply": Kind("says `action` where another member was asked for", (), _ADVISOR),
+    "not_json_reply": Kind("replies in prose", (), _ADVISOR),
+    "empty_reply": Kind("replies nothing", (), _ADVISOR),
+    "cut_reply": Kind("stops in the middle of the reply, as at the limit of tokens", (), _ADVISOR),
 }
+#: strike a stream when it opens; strike one of its events
+STREAM_KINDS = frozenset({"ws_refuse", "ws_silent", "ws_drop", "ws_shutdown"})
+EVENT_KINDS = frozenset({"ws_garbage", "ws_duplicate"})
+_GROUPS = {EXCHANGES: "exchanges", _OF_ROWS: "vendors of rows"}
 #: the kinds that act on single rows rather than on a whole answer
 ROW_KINDS = frozenset(name for name, kind in KINDS.items() if {"date", "dates"} & set(kind.options))
 #: options a kind cannot do without
@@ -80,6 +102,6 @@ def known() -> str:
 def _described(name: str, kind: Kind) -> str:
     options = [*kind.options, *(f"{option} at {'/'.join(HOURLY)}" for option in kind.hourly)]
     notes = [", ".join(options)] * bool(options)
-    of = "exchanges" if kind.vendors == EXCHANGES else "/".join(kind.vendors)
+    of = _GROUPS.get(kind.vendors, "/".join(kind.vendors))
     notes += [f"{of} only"] * (kind.vendors != VENDORS)
     return f"{name} ({'; '.join(notes)})" if notes else name

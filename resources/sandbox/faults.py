@@ -2,18 +2,31 @@
 
 A fault is written `vendor:kind[:option=value]*`, for example `polygon:429:retry_after=2:times=3`.
 `fault_kinds.py` lists the kinds. What one does to an answer is in `desk.py` (whole answers),
-`fault_rows.py` (daily rows), `fault_hours.py` (hourly rows) and `fault_events.py` (settlements).
+`fault_rows.py` (daily rows), `fault_hours.py` (hourly rows), `fault_events.py` (settlements),
+`fault_minutes.py` (candles), `binance_stream.py` (streams) and `advisor.py` (replies).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from market_assets.core.errors import MarketAssetsError, near
-from resources.sandbox.fault_kinds import COMMON, KINDS, NEEDED, ROW_KINDS, STATUS, TIMED, VENDORS, known
+from resources.sandbox.fault_kinds import (
+    COMMON,
+    EVENT_KINDS,
+    KINDS,
+    NEEDED,
+    ROW_KINDS,
+    STATUS,
+    STREAM_KINDS,
+    TIMED,
+    VENDORS,
+    known,
+)
 
 _LATE_HOURS = 6
+_OF_STREAMS = STREAM_KINDS | EVENT_KINDS
 
 
 class UnknownFault(MarketAssetsError, ValueError):
@@ -39,6 +52,10 @@ class Fault:
     #: what x-rate-limit-reset says, in seconds
     reset: float | None = None
     seconds: float = 30.0
+    #: events of a stream; None is any number
+    after: int | None = None
+    #: status of a refused handshake
+    code: int = 503
     factor: float = 1.01
     #: hours after publication
     hours: float = 0.0
@@ -147,11 +164,15 @@ class Faults:
         """End every fault."""
         self.active.clear()
 
-    def take(self, vendor: str, path: str, names: Sequence[str]) -> list[Fault]:
-        """The faults that strike this request. A status ends it: faults after that one wait their turn."""
+    def take(self, vendor: str, path: str, names: Sequence[str], among: Collection[str] | None = None) -> list[Fault]:
+        """The faults that strike this request. A status ends it: faults after that one wait their turn.
+
+        `among` are the kinds that can; None is all but those of streams.
+        """
         struck: list[Fault] = []
         for fault in self.active:
-            if fault.concerns(vendor, path, names) and fault.strikes():
+            can = fault.kind not in _OF_STREAMS if among is None else fault.kind in among
+            if can and fault.concerns(vendor, path, names) and fault.strikes():
                 struck.append(fault)
                 if fault.status is not None:
                     break
@@ -171,6 +192,8 @@ def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
         retry_after=float(options["retry_after"]) if "retry_after" in options else None,
         reset=float(options["reset"]) if "reset" in options else None,
         seconds=float(options.get("seconds", 30)),
+        after=int(options["after"]) if "after" in options else None,
+        code=int(options.get("code", 503)),
         factor=float(options.get("factor", 1.01)),
         hours=float(options.get("hours", _LATE_HOURS if kind == "late" else 0)),
         dates=tuple(date.fromisoformat(text) for text in named if text not in of_hours),
@@ -178,6 +201,8 @@ def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
     )
     if not 0 < fault.rate <= 1:
         raise ValueError(f"rate is above 0 and at most 1, not {fault.rate}")
+    if not 400 <= fault.code <= 599:
+        raise ValueError(f"code is a status from 400 to 599, not {fault.code}")
     return fault
 
 

@@ -56,11 +56,15 @@ class Budget:
         self._offset = at.timestamp() - time.monotonic()
         self._spent: Counter[tuple[str, int]] = Counter()
 
-    def spend(self, key: str, per_minute: int | None) -> bool:
-        """Count a request; whether the budget allowed it."""
+    def spend(self, key: str, per_minute: int | None, weight: int = 1) -> bool:
+        """Count a request by its weight; whether the budget allowed it."""
         window = self._window(key)
-        self._spent[window] += 1
+        self._spent[window] += weight
         return per_minute is None or self._spent[window] <= per_minute
+
+    def spent(self, key: str) -> int:
+        """What the key has used of this minute."""
+        return self._spent[self._window(key)]
 
     def left(self, key: str, per_minute: int) -> int:
         """Requests the key may still make in this minute."""

@@ -6,6 +6,7 @@ looks the same whenever it is asked for. What happens to which contract:
 - LAYERUSDT of Binance settled every 4 hours and settles every hour since 2025-05-06, as the real one;
 - WIFUSDT of Binance changes between 8 and 4 hours with every month, TIAUSDT with every quarter;
 - a coin of each month (`NEW2510` is that of October 2025) is listed on the 11th and closed four months later;
+- MATICUSDT of Binance ended on 2024-09-11 and POLUSDT began on 2024-09-13: one coin under two names;
 - 1000SHIB and SHIB stand side by side at Binance; KAITO and KAS only look like thousands of something;
 - 1000CHEEMS is a thousand CHEEMS though no table says so: prices of other exchanges tell;
 - `Z000`, `Z001`, ... are for benchmarks: as many contracts as are wanted, all settling every hour.
@@ -14,7 +15,7 @@ looks the same whenever it is asked for. What happens to which contract:
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -60,6 +61,12 @@ _ALSO: dict[str, tuple[str, ...]] = {
 }
 #: exchange -> months between two changes from 8 to 4 hours or back, by base
 _ALTERNATING = {("binance_usdm", "WIF"): 1, ("binance_usdm", "TIA"): 3}
+#: a coin that was renamed at Binance: its price (USD), and for each name the first instant and the first one without
+_RENAMED_PRICE = 0.5
+_RENAMED: dict[str, tuple[datetime, datetime | None]] = {
+    "MATIC": (datetime(2020, 10, 1, tzinfo=UTC), datetime(2024, 9, 11, tzinfo=UTC)),
+    "POL": (datetime(2024, 9, 13, tzinfo=UTC), None),
+}
 _LAYER_CHANGED = datetime(2025, 5, 6, tzinfo=UTC)
 #: coins of the month, and changes by the calendar, are laid out for these years
 _YEARS = range(2024, 2036)
@@ -118,7 +125,7 @@ def contracts(exchange: str, hourly: int = 0) -> dict[str, Contract]:
     """
     if exchange not in HOUSES:
         return {}
-    found = [*_regular(exchange), *_of_the_month(exchange), *_scaled(exchange, hourly)]
+    found = [*_regular(exchange), *_renamed(exchange), *_of_the_month(exchange), *_scaled(exchange, hourly)]
     return {contract.native_symbol: contract for contract in found}
 
 
@@ -132,6 +139,16 @@ def _regular(exchange: str) -> Iterator[Contract]:
     for form in others:
         for base in _ALSO[form.pattern]:
             yield _contract(exchange, form, base)
+
+
+def _renamed(exchange: str) -> Iterator[Contract]:
+    """Both names of a coin that was renamed, each with its own days."""
+    if exchange != "binance_usdm":
+        return
+    first = next(iter(_RENAMED))
+    for name, (listed, delisted) in _RENAMED.items():
+        contract = _contract(exchange, HOUSES[exchange].forms[0], name, listed=listed, delisted=delisted, hours=8)
+        yield replace(contract, base=first, price=_RENAMED_PRICE, wildness=1.3)
 
 
 def _of_the_month(exchange: str) -> Iterator[Contract]:

@@ -108,3 +108,7 @@ class Quote:
     index: float | None
     #: in the contract's `oi_unit`
     open_interest: float | None
+
+
+#: of a contract of which nothing but its candles is known
+UNKNOWN = Quote(None, None, None, None, None, None)

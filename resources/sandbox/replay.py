@@ -4,7 +4,8 @@ One domain's tables are enough; a vendor asked for another domain answers as for
 data of. `equities_corporate_actions`, `equities_symbols` and `equities_daily_bars_yahoo` (prices of
 the second source) are read beside `equities_daily_bars` where they exist. Between its first and last
 recorded day a symbol's Yahoo answers come from Yahoo's record alone; before and after, from the main
-one. Hours of bitcoin: see `replay_bitcoin.py`; settlements of perpetuals: `replay_perpetuals.py`.
+one. Hours of bitcoin: see `replay_bitcoin.py`; settlements of perpetuals: `replay_perpetuals.py`; minutes
+of coins: `replay_minutes.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,10 @@ from market_assets.equities.settings import EquitiesSettings
 from resources.sandbox import hours, replay_bitcoin, sessions
 from resources.sandbox.backend import DEFAULT_SEED, AssetClass, Bars, Dividend, Instrument, Split, vendor_ids
 from resources.sandbox.hours import Hours
-from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
+from resources.sandbox.minutes import Coin, Minutes
+from resources.sandbox.perpetuals import UNKNOWN, Perpetual, Quote, Settlements
 from resources.sandbox.recording import nothing_in, read
+from resources.sandbox.replay_minutes import ReplayMinutes
 from resources.sandbox.replay_perpetuals import ReplayPerpetuals
 
 _PRICES = ("open", "high", "low", "close")
@@ -38,7 +41,8 @@ class ReplayBackend:
         actions = read(directory, "equities_corporate_actions", ("symbol", "ex_date", "kind"))
         self._btc_price, self._btc_liquidations = replay_bitcoin.recorded(directory, seed)
         self._perpetuals = ReplayPerpetuals(directory)
-        others = (self._btc_price, self._btc_liquidations, self._perpetuals)
+        self._minutes = ReplayMinutes(directory)
+        others = (self._btc_price, self._btc_liquidations, self._perpetuals, self._minutes)
         if recorded is None and not any(len(rows) for rows in others):
             raise nothing_in(directory)
         self._polygon = {} if recorded is None else _by_symbol(recorded)
@@ -83,16 +87,28 @@ class ReplayBackend:
         return hours.begun_volumes(self._btc_liquidations, at)
 
     def perpetuals(self, exchange: str, at: datetime) -> Sequence[Perpetual]:
-        """Recorded contracts."""
-        return self._perpetuals.perpetuals(exchange, at)
+        """Recorded contracts: those of settlements, and those of minutes alone."""
+        settled = self._perpetuals.perpetuals(exchange, at)
+        return [*settled, *self._minutes.perpetuals(exchange, at, {one.native_symbol for one in settled})]
 
     def settlements(self, exchange: str, native_symbol: str, at: datetime) -> Settlements:
         """Recorded settlements by `at`, however long ago."""
         return self._perpetuals.settlements(exchange, native_symbol, at)
 
     def quotes(self, exchange: str, at: datetime) -> Mapping[str, Quote]:
-        """What the settlements around `at` tell."""
-        return self._perpetuals.quotes(exchange, at)
+        """What the settlements around `at` tell; nothing of a contract of minutes alone."""
+        return {
+            **dict.fromkeys((one.native_symbol for one in self._minutes.perpetuals(exchange, at)), UNKNOWN),
+            **self._perpetuals.quotes(exchange, at),
+        }
+
+    def coins(self, market: str, at: datetime) -> Sequence[Coin]:
+        """Recorded coins."""
+        return self._minutes.coins(market, at)
+
+    def candles(self, market: str, symbol: str, first: datetime, until: datetime, at: datetime) -> Minutes:
+        """Recorded minutes; of the one still running what lies between its open and its price so far."""
+        return self._minutes.candles(market, symbol, first, until, at)
 
 
 def _by_symbol(frame: pl.DataFrame) -> dict[str, Bars]:

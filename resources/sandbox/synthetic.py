@@ -2,7 +2,8 @@
 
 Deterministic for (seed, symbol, instant). Yahoo sees the same market with its own small
 differences: opens, volumes, now and then a close, rarely a missing day. Hours of bitcoin and
-perpetuals are markets of their own (`bitcoin.py`, `synthetic_perpetuals.py`).
+perpetuals with their minutes are markets of their own (`bitcoin.py`, `synthetic_perpetuals.py`,
+`synthetic_minutes.py`).
 """
 
 import functools
@@ -17,8 +18,10 @@ from resources.sandbox import bitcoin, catalogue, hours, sessions
 from resources.sandbox.backend import DEFAULT_SEED, Bars, Days, Dividend, Floats, Instrument, Split
 from resources.sandbox.catalogue import Listing
 from resources.sandbox.hours import Hours
+from resources.sandbox.minutes import Coin, Minutes
 from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
 from resources.sandbox.simulation import MARKET_VOL, Path, Simulated, shocks, simulate, stream
+from resources.sandbox.synthetic_minutes import SyntheticMinutes
 from resources.sandbox.synthetic_perpetuals import SyntheticPerpetuals
 
 SPLIT_NOTICE = timedelta(days=14)
@@ -51,6 +54,7 @@ class SyntheticBackend:
         self._common = functools.lru_cache(maxsize=8)(self._common_returns)
         self._bitcoin = functools.lru_cache(maxsize=4)(self._bitcoin_until)
         self._perpetuals = SyntheticPerpetuals(seed, perpetuals)
+        self._minutes = SyntheticMinutes(seed)
 
     def instruments(self) -> Sequence[Instrument]:
         """Every listing."""
@@ -131,6 +135,14 @@ class SyntheticBackend:
     def quotes(self, exchange: str, at: datetime) -> Mapping[str, Quote]:
         """Current state, each contract's when it is looked up."""
         return self._perpetuals.quotes(exchange, at)
+
+    def coins(self, market: str, at: datetime) -> Sequence[Coin]:
+        """The perpetuals of Binance as coins, and their bases on spot."""
+        return self._minutes.coins(market, at)
+
+    def candles(self, market: str, symbol: str, first: datetime, until: datetime, at: datetime) -> Minutes:
+        """Minutes from the listing on, drawn when they are asked for."""
+        return self._minutes.candles(market, symbol, first, until, at)
 
     def _bitcoin_until(self, horizon: int) -> tuple[Hours, Hours]:
         path = bitcoin.prices(self.seed, horizon)

@@ -15,6 +15,11 @@ from resources.http.errors import VendorError
 from resources.http.raw import RawStore
 from resources.http.state import VendorState
 from resources.http.transport import Timing
+from resources.vendors import advisor
+from resources.vendors.advisor import Advisor
+from resources.vendors.alternative_me import AlternativeMe
+from resources.vendors.binance_kline_archive import BinanceKlineArchive
+from resources.vendors.binance_klines import BinanceKlines
 from resources.vendors.daily import FetchedActions, Instrument
 from resources.vendors.glassnode import Glassnode
 from resources.vendors.polygon import Polygon
@@ -28,15 +33,15 @@ log = logging.getLogger(__name__)
 
 #: a vendor of daily bars
 Daily = Polygon | Yahoo
-Client = Daily | Glassnode
-Kind = TypeVar("Kind", Polygon, Yahoo, Glassnode)
+Client = Daily | Glassnode | AlternativeMe
+Kind = TypeVar("Kind", Polygon, Yahoo, Glassnode, AlternativeMe)
 
 #: name in `equities.sources` -> client
 DAILY: Mapping[str, type[Polygon] | type[Yahoo]] = {Polygon.name: Polygon, Yahoo.name: Yahoo}
 
 
 class Vendors:
-    """The clients of the configured vendors, each made on first use. Threads may share exchanges and archives.
+    """The clients of the configured vendors, each made on first use. Threads may share exchanges, archives and candles.
 
     `rates` replaces the budget of a vendor or exchange, `timing` the clock of all: tests do both.
     """
@@ -49,6 +54,8 @@ class Vendors:
         self._made: dict[str, Client] = {}
         self._exchanges: dict[str, Exchange] = {}
         self._archives: dict[str, Archive] = {}
+        self._klines: BinanceKlines | None = None
+        self._kline_archive: BinanceKlineArchive | None = None
         self._making = threading.Lock()
 
     def source(self, name: str) -> Daily:
@@ -72,6 +79,18 @@ class Vendors:
         """Glassnode's client."""
         return self._of(Glassnode)
 
+    @property
+    def sentiment(self) -> AlternativeMe:
+        """The client of the Fear & Greed index."""
+        return self._of(AlternativeMe)
+
+    @functools.cached_property
+    def advisor(self) -> Advisor | None:
+        """The client of the language model; None where it is switched off or has no key."""
+        if not advisor.is_enabled(self.settings):
+            return None
+        return Advisor.connect(self.settings, rates=self._rates.get(advisor.NAME), timing=self._timing)
+
     def exchange(self, name: str) -> Exchange:
         """The client of an exchange, by its own record or by way of ccxt."""
         with self._making:
@@ -90,6 +109,24 @@ class Vendors:
                 made = Archive.connect(self.settings, exchange, rates=rates, timing=self._timing)
                 self._archives[exchange] = made
             return self._archives[exchange]
+
+    @property
+    def klines(self) -> BinanceKlines:
+        """The client of the crypto market in use."""
+        with self._making:
+            if self._klines is None:
+                rates = self._rates.get(self.settings.crypto.venue.vendor)
+                self._klines = BinanceKlines.connect(self.settings, rates=rates, timing=self._timing)
+            return self._klines
+
+    @property
+    def kline_archive(self) -> BinanceKlineArchive:
+        """The archive of its minute candles."""
+        with self._making:
+            if self._kline_archive is None:
+                rates = self._rates.get(binance_archive.NAME)
+                self._kline_archive = BinanceKlineArchive.connect(self.settings, rates=rates, timing=self._timing)
+            return self._kline_archive
 
     @functools.cached_property
     def chain(self) -> Chain:
@@ -124,7 +161,8 @@ class Vendors:
 
     def close(self) -> None:
         """Close every connection pool."""
-        for client in (*self._made.values(), *self._archives.values()):
+        candles = [client for client in (self._klines, self._kline_archive) if client is not None]
+        for client in (*self._made.values(), *self._archives.values(), *candles):
             client.http.close()
         for exchange in self._exchanges.values():
             exchange.close()
@@ -134,7 +172,7 @@ class Vendors:
         assert isinstance(found, kind)
         return found
 
-    def _client(self, kind: type[Polygon] | type[Yahoo] | type[Glassnode]) -> Client:
+    def _client(self, kind: type[Polygon] | type[Yahoo] | type[Glassnode] | type[AlternativeMe]) -> Client:
         if kind.name not in self._made:
             self._made[kind.name] = kind.connect(self.settings, rates=self._rates.get(kind.name), timing=self._timing)
         return self._made[kind.name]

@@ -40,6 +40,14 @@ def test_a_day_is_the_union_of_its_looks(segments: Segments) -> None:
     assert segments.newest("bybit", "at")["value"].to_list() == [10.0, 11.0]
 
 
+def test_looks_at_the_same_instant_are_all_kept(segments: Segments) -> None:
+    """Two flushes of one clock tick: neither replaces the other, and of the same row the later one counts."""
+    segments.append("bybit", AT, look(AT, 1.0))
+    segments.append("bybit", AT, look(AT + timedelta(minutes=1), 5.0))
+    segments.append("bybit", AT, look(AT, 3.0))
+    assert segments.read("bybit")["value"].to_list() == [3.0, 5.0, 4.0, 6.0]
+
+
 def test_days_and_exchanges_are_kept_apart(segments: Segments) -> None:
     segments.append("bybit", AT, look(AT))
     segments.append("bybit", AT + timedelta(days=1), look(AT + timedelta(days=1)))

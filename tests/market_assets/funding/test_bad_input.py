@@ -69,7 +69,7 @@ def test_one_contract_that_fails_leaves_the_others_stored(growing: Funding) -> N
     growing.desk.sandbox.fault("binance_usdm:500:symbol=BTCUSDT:match=fundingRate")
     growing.at(LATER)
     (failed,) = growing.run("funding_rates", [f"{TODAY}|binance_usdm"], succeed=False)
-    assert "1 of 50 contracts failed: binance_usdm /fapi/v1/fundingRate [BTCUSDT" in reason(failed)
+    assert "1 of 51 contracts failed: binance_usdm /fapi/v1/fundingRate [BTCUSDT" in reason(failed)
     assert "0 stored, 1 stored in part" in reason(failed)
     rows = growing.desk.read("funding_rates", f"{TODAY}|binance_usdm")
     newest = dict(rows.group_by("native_symbol").agg(pl.col("funding_time").max()).iter_rows())

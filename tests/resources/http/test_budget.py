@@ -29,6 +29,17 @@ def test_the_sixth_request_of_a_minute_waits_for_the_next_minute(tmp_path: Path,
     assert [(use.used, use.limit) for use in budget.use()] == [(1, 5)]
 
 
+def test_what_the_vendor_counted_stands_where_it_is_more(tmp_path: Path, still: StillTime):
+    """Others ask from the same address: 4 of 5 are gone, so the second request waits; a smaller count changes nothing."""
+    budget = budget_of(tmp_path, still, per_minute=5)
+    budget.told("minute", 4)
+    assert budget.reserve(still.sleep) == 0.0
+    budget.told("minute", 1)
+    budget.told("day", 99)
+    assert budget.reserve(still.sleep) > 0
+    assert [(use.used, use.limit) for use in budget.use()] == [(1, 5)]
+
+
 def test_minutes_are_those_of_the_wall_clock(tmp_path: Path):
     """5 requests at 12:00:59 and 5 at 12:01:00 are two minutes' worth."""
     still = StillTime(datetime(2026, 11, 20, 12, 0, 59, tzinfo=UTC))

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import httpx
@@ -29,8 +29,10 @@ def serve(market: SyntheticBackend) -> Iterator[Serve]:
     """Start a sandbox on a free port of 127.0.0.1 and give its address."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(backend: Backend = market, *, faults: Sequence[str] = (), now: datetime = EVENING) -> str:
-        app = create_app(backend, faults=faults, now=lambda: now)
+    def start(
+        backend: Backend = market, *, faults: Sequence[str] = (), now: datetime | Callable[[], datetime] = EVENING
+    ) -> str:
+        app = create_app(backend, faults=faults, now=now if callable(now) else lambda: now)
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))

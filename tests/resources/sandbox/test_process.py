@@ -6,9 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import httpx
+import pytest
+from typer.testing import CliRunner
 
+from market_assets.cli import app
+from resources.sandbox.app import running_clock
 from resources.sandbox.synthetic import SyntheticBackend
 from tests.resources.sandbox.wire import HEADERS, Serve, aggregates, get
 
@@ -47,6 +52,26 @@ def test_process_serves_and_stops():
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) in {0, -signal.SIGTERM}
+
+
+def test_an_own_clock_begins_where_it_is_told_and_runs_as_fast():
+    """A minute a second: recorded minutes close sixty times as fast as they did."""
+    start = datetime(2025, 5, 5, tzinfo=UTC)
+    ticks = iter([1000.0, 1000.0, 1002.5])
+    clock = running_clock(start, speed=60.0, elapsed=lambda: next(ticks))
+    assert (clock(), clock()) == (start, start + timedelta(seconds=150))
+
+
+def test_the_command_takes_a_start_and_a_speed(monkeypatch: pytest.MonkeyPatch):
+    """As an instant; a local time without an offset is refused."""
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr("resources.sandbox.app.run", lambda **options: asked.append(options))
+    done = CliRunner().invoke(app, ["sandbox", "--start", "2025-05-05T00:00:00Z", "--speed", "60"])
+    assert done.exit_code == 0, done.output
+    assert (asked[0]["start"], asked[0]["speed"]) == (datetime(2025, 5, 5, tzinfo=UTC), 60.0)
+    assert CliRunner().invoke(app, ["sandbox", "--start", "2025-05-05T00:00:00"]).exit_code == 2
+    assert CliRunner().invoke(app, ["sandbox", "--speed", "0"]).exit_code == 2
+    assert len(asked) == 1
 
 
 def test_ledger_counts_by_path_and_status(serve: Serve):

@@ -1,0 +1,158 @@
+"""Readers of the market: candles, overlays, decisions, second opinions. See `readers`."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import polars as pl
+
+from market_assets.core.errors import UnknownName
+from market_assets.crypto.readers_rows import (
+    ADVICE,
+    FRAMES,
+    KLINES,
+    OVERLAYS,
+    SIGNALS,
+    TELEMETRY,
+    Wanted,
+    filled,
+    first_rows,
+    last_rows,
+    newest_rows,
+)
+from market_assets.crypto.settings import MINUTES
+from market_assets.crypto.transforms.overlays.runner import REGISTRY
+from market_assets.reading import Moment
+from resources.stores.protocol import PartitionStore
+
+#: minutes of each timeframe, shortest first
+TIMEFRAMES = {"1m": 1, **MINUTES}
+#: overlay -> its columns; `base` are the plain indicators
+OVERLAY_COLUMNS = {name: overlay.columns for name, overlay in REGISTRY.items()}
+
+_A_DAY = 1440
+#: of every row of `overlays`, before the overlays asked for
+OVERLAY_ROW = ("symbol", "timeframe", "ts", "available_at", "n_history", "is_warm", "complete")
+
+
+def klines(
+    symbol: str,
+    timeframe: str = "1m",
+    *,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    limit: int | None = None,
+    as_of: Moment | None = None,
+    store: PartitionStore | None = None,
+) -> pl.DataFrame:
+    """CryptoKlines (1m) or CryptoTimeframes of one symbol with start <= ts <= end, by time.
+
+    At most `limit`: with a start the first ones, else the newest.
+    """
+    known_timeframe(timeframe)
+    contract = KLINES if timeframe == "1m" else FRAMES
+    where = {"timeframe": timeframe}
+    wanted = Wanted(contract, symbol, where, start=start, end=end, as_of=as_of)
+    return _bars(filled(store, contract), wanted, timeframe, limit)
+
+
+def overlays(
+    symbol: str,
+    timeframe: str = "1h",
+    names: Iterable[str] | None = None,
+    *,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    limit: int | None = None,
+    as_of: Moment | None = None,
+    store: PartitionStore | None = None,
+) -> pl.DataFrame:
+    """CryptoOverlays of one symbol with start <= ts <= end, by time: whose row it is, and the overlays named (or all).
+
+    At most `limit`: with a start the first ones, else the newest. Raises UnknownName for a name that is none.
+    """
+    known_timeframe(timeframe, MINUTES)
+    columns = overlay_columns(REGISTRY if names is None else names)
+    where = {"timeframe": timeframe}
+    wanted = Wanted(OVERLAYS, symbol, where, [*OVERLAY_ROW, *columns], start, end, as_of)
+    return _bars(filled(store, OVERLAYS), wanted, timeframe, limit)
+
+
+def signals(
+    symbol: str | None = None,
+    *,
+    action: str | None = None,
+    tradeable: bool | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    limit: int | None = None,
+    as_of: Moment | None = None,
+    store: PartitionStore | None = None,
+) -> pl.DataFrame:
+    """CryptoSignals of a symbol or of all with start <= ts <= end, newest first; at most `limit`."""
+    where = _chosen(action=action, is_tradeable=tradeable)
+    wanted = Wanted(SIGNALS, symbol, where, start=start, end=end, as_of=as_of)
+    # one an hour, of which few are tradeable
+    return newest_rows(filled(store, SIGNALS), wanted, limit, a_day=2.0 if where else 24.0)
+
+
+def advice(
+    symbol: str | None = None,
+    *,
+    call: str | None = None,
+    advisor_source: str | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    limit: int | None = None,
+    as_of: Moment | None = None,
+    store: PartitionStore | None = None,
+) -> pl.DataFrame:
+    """CryptoAdvice of a symbol or of all with start <= ts <= end, newest first; at most `limit`.
+
+    `advisor_source` of each row says whether a language model (`llm`) or the rules (`rule`) speak.
+    """
+    where = _chosen(call=call, advisor_source=advisor_source)
+    wanted = Wanted(ADVICE, symbol, where, start=start, end=end, as_of=as_of)
+    return newest_rows(filled(store, ADVICE), wanted, limit, a_day=2.0)
+
+
+def telemetry(
+    symbol: str | None = None,
+    *,
+    overlay: str | None = None,
+    timeframe: str | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    limit: int | None = None,
+    as_of: Moment | None = None,
+    store: PartitionStore | None = None,
+) -> pl.DataFrame:
+    """CryptoFeatureTelemetry with start <= day <= end, newest first; at most `limit`."""
+    where = _chosen(overlay=overlay, timeframe=timeframe)
+    wanted = Wanted(TELEMETRY, symbol, where, start=start, end=end, as_of=as_of)
+    return newest_rows(filled(store, TELEMETRY), wanted, limit, a_day=len(REGISTRY) * len(MINUTES))
+
+
+def overlay_columns(names: Iterable[str]) -> list[str]:
+    """The columns of these overlays, each once. Raises UnknownName with the near ones."""
+    asked = list(names)
+    for name in asked:
+        if name not in OVERLAY_COLUMNS:
+            raise UnknownName("overlay", name, OVERLAY_COLUMNS)
+    return list(dict.fromkeys(chain.from_iterable(OVERLAY_COLUMNS[name] for name in asked)))
+
+
+def known_timeframe(name: str, known: Iterable[str] = TIMEFRAMES) -> str:
+    """The timeframe. Raises UnknownName with those there are."""
+    names: Sequence[str] = list(known)
+    if name not in names:
+        raise UnknownName("timeframe", name, names)
+    return name
+
+
+def _bars(store: PartitionStore, wanted: Wanted, timeframe: str, limit: int | None) -> pl.DataFrame:
+    chosen = last_rows if wanted.start is None else first_rows
+    return chosen(store, wanted, limit, _A_DAY / TIMEFRAMES[timeframe])
+
+
+def _chosen(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

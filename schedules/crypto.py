@@ -1,0 +1,87 @@
+"""When candles are asked for: the running day every few minutes, the day before once it is over, and again later.
+
+A run carries candles to signals for every symbol as one range; the follow sensor brings advice, the account and
+its metrics up to date. While the stream hands candles over, the running day is left to `stream_segments`.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from market_assets.core import partitions
+from market_assets.crypto.checks import CHECKS, FRESHNESS
+from market_assets.crypto.partitions import SYMBOL
+from market_assets.settings import Settings
+from sensors.stream_segments import CHAIN, is_live
+
+Asked = list[dg.RunRequest] | dg.SkipReason
+
+_DAY = timedelta(days=1)
+FRESHNESS_CHECKS = dg.AssetSelection.checks(
+    *(key for checks in CHECKS for key in checks.check_keys if key.name in FRESHNESS)
+)
+
+
+def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
+    """The schedules of the domain. All times are UTC."""
+    crypto = settings.crypto
+
+    def ticking(
+        name: str, cron: str, target: dg.AssetSelection, description: str
+    ) -> Callable[[Callable[[dg.ScheduleEvaluationContext], Asked]], dg.ScheduleDefinition]:
+        return dg.schedule(
+            name=name,
+            cron_schedule=cron,
+            execution_timezone="UTC",
+            target=target,
+            default_status=default_status,
+            description=description,
+        )
+
+    every = f"*/{crypto.cadence} * * * *"
+
+    @ticking("crypto_current", every, CHAIN, "Asks for the running day's candles that have closed since.")
+    def current(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        if not crypto.live:
+            return dg.SkipReason("crypto.live is off: the archive has closed days only")
+        if is_live(settings, at):
+            return dg.SkipReason("the stream hands over the running day")
+        return _days("crypto-current", at.date(), at.date(), at)
+
+    @ticking("crypto_final", "5 0 * * *", CHAIN, "Asks for all of yesterday's candles.")
+    def final(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        return _days("crypto-final", at.date() - _DAY, at.date() - _DAY, at)
+
+    @ticking("crypto_late", "0 4 * * *", CHAIN, "Asks for the trailing days again, from the archive where it has them.")
+    def late(context: dg.ScheduleEvaluationContext) -> Asked:
+        at = context.scheduled_execution_time
+        first = max(at.date() - crypto.trailing_days * _DAY, crypto.start_date)
+        return _days("crypto-late", first, at.date() - _DAY, at)
+
+    @ticking(
+        "crypto_sentiments", "10 0 * * *", dg.AssetSelection.assets("crypto_sentiment"), "Asks for the sentiment index."
+    )
+    def sentiments(context: dg.ScheduleEvaluationContext) -> Asked:
+        if not crypto.sentiment.enabled:
+            return dg.SkipReason("crypto.sentiment.enabled is off")
+        return [dg.RunRequest(run_key=f"crypto-sentiment:{context.scheduled_execution_time.isoformat()}")]
+
+    freshness = dg.ScheduleDefinition(
+        name="crypto_freshness",
+        cron_schedule="4-59/5 * * * *",
+        execution_timezone="UTC",
+        job=dg.define_asset_job("crypto_freshness_checks", FRESHNESS_CHECKS),
+        default_status=default_status,
+        description="Judges how old candles are and whether the stream lives, also when nothing arrives.",
+    )
+    return [current, final, late, sentiments, freshness]
+
+
+def _days(name: str, first: date, last: date, at: datetime) -> list[dg.RunRequest]:
+    """One run over these days of every symbol."""
+    symbols = SYMBOL.get_partition_keys()
+    ends = [f"{day}{partitions.SEPARATOR}{one}" for day, one in ((first, symbols[0]), (last, symbols[-1]))]
+    return [dg.RunRequest(run_key=f"{name}:{at.isoformat()}", tags=partitions.range_tags(*ends))]
