@@ -5,7 +5,6 @@ one asset in ten is listed as a thousand at one venue, and another one in ten in
 by our own transform; what the benchmarks compare begins after it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,8 +24,6 @@ N_ASSETS = 446
 N_DAYS = 30
 START = datetime(2025, 11, 1, tzinfo=UTC)
 UNTIL = START + timedelta(days=N_DAYS)
-#: difference, of values above 1 relative, up to which two values count as equal
-TOLERANCE = 1e-9
 HOUR = timedelta(hours=1)
 _MISSING, _ZERO = 0.01, 0.05
 _EVERY, _TWIN = 10, 5
@@ -161,22 +158,3 @@ def _conformed(table: type[Table], frame: pl.DataFrame) -> pl.DataFrame:
     schema = table.contract().schema
     columns = [pl.col(name) if name in frame.columns else pl.lit(None).alias(name) for name in schema]
     return table.contract().conform(frame.select(columns).cast(schema))
-
-
-def compare(mine: pl.DataFrame, theirs: Path, key: Sequence[str]) -> int:
-    """Check every column of ours against the peer's file; how many rows were compared.
-
-    Raises AssertionError naming the first column that differs by more than TOLERANCE, or that one side lacks.
-    """
-    other = pl.read_parquet(theirs)
-    assert sorted(mine.columns) == sorted(other.columns), f"{mine.columns} is not {other.columns}"
-    mine, other = (frame.select(mine.columns).sort(key) for frame in (mine, other.cast(mine.schema)))
-    assert mine.height == other.height > 0, f"{mine.height} rows, the peer has {other.height}"
-    for name in mine.columns:
-        left, right = mine[name], other[name]
-        equal = left.eq_missing(right)
-        if left.dtype == pl.Float64:
-            equal = equal | ((left - right).abs() <= TOLERANCE * left.abs().clip(1.0)).fill_null(value=False)
-        wrong = (~equal).arg_true()
-        assert wrong.is_empty(), f"{name}: {mine.row(wrong[0])} is not {other.row(wrong[0])}"
-    return mine.height

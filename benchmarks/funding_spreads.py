@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import funding_month
 from benchmarks.btc_ours import timed
+from benchmarks.comparison import compare_rows
 from benchmarks.measure import ROOT, Row, environment, fresh
 from market_assets.funding.schemas import FundingSpreads
 from market_assets.funding.settings import FundingSettings
@@ -57,8 +58,8 @@ def compare(folder: Path) -> dict[str, Any]:
     """Check what ours and the peer wrote to `folder`; how many rows were equal."""
     import polars as pl
 
-    mine = pl.read_parquet(folder / "spreads.parquet")
-    return {"rows_equal": funding_month.compare(mine, folder / "spreads_pandas.parquet", FundingSpreads.key)}
+    mine, theirs = (pl.read_parquet(folder / f"{name}.parquet") for name in ("spreads", "spreads_pandas"))
+    return {"rows_equal": compare_rows(mine, theirs, FundingSpreads.key)}
 
 
 def main() -> None:

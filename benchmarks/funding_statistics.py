@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import funding_month
 from benchmarks.btc_ours import timed
+from benchmarks.comparison import compare_rows
 from benchmarks.measure import ROOT, Row, environment, fresh
 from market_assets.funding.schemas import FundingStatistics
 from market_assets.funding.transforms.statistics import statistics
@@ -63,8 +64,8 @@ def compare(folder: Path) -> dict[str, Any]:
     """Check what ours and the peer wrote to `folder`; how many rows were equal."""
     import polars as pl
 
-    mine = pl.read_parquet(folder / "statistics.parquet")
-    return {"rows_equal": funding_month.compare(mine, folder / "statistics_pandas.parquet", FundingStatistics.key)}
+    mine, theirs = (pl.read_parquet(folder / f"{name}.parquet") for name in ("statistics", "statistics_pandas"))
+    return {"rows_equal": compare_rows(mine, theirs, FundingStatistics.key)}
 
 
 def main() -> None:

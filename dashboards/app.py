@@ -47,7 +47,7 @@ _DESCRIPTION = (
     "Stored market data, read-only. Every GET over stored assets takes `as_of` and answers with the versions "
     "published then; the btc routes with the rows that were available then, and funding's snapshots with the looks "
     "that had arrived. Failures are `{detail, code}`, on the btc routes `{error: {code, message}}`. "
-    "Writes need `X-API-Key`."
+    "Live minute candles come by WebSocket: `/ws/crypto/{symbol}`. Writes need `X-API-Key`."
 )
 
 

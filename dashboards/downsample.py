@@ -16,6 +16,7 @@ _MERGE = {
     "low": pl.col("low").min(),
     "close": pl.col("close").last(),
     "volume": pl.when(pl.col("volume").is_not_null().any()).then(pl.col("volume").sum()),
+    "taker_buy_base": pl.col("taker_buy_base").sum(),
     "quality_score": pl.col("quality_score").min(),
     "source": pl.col("source").last(),
 }
@@ -24,7 +25,7 @@ _MERGE = {
 def bars(frame: pl.DataFrame, time: str, most: int) -> pl.DataFrame:
     """Merge bars sorted by `time` into at most `most` of equal count.
 
-    Prices merge as open first, high max, low min, close last; volume is summed (null where every
+    Prices merge as open first, high max, low min, close last; volumes are summed (null where every
     volume of the bucket is null); the quality is the worst; flags are raised where any was. Adds
     `last` (the newest `time` of the bucket) and `n` (bars merged). A frame that fits is returned
     with one bar a row.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from dashboards.crypto_gauges import candle_ages, overlay_gauges, stream_gauges
 from dashboards.freshness import overdue_seconds
 from dashboards.health import machine
 from dashboards.orchestrator import OrchestratorUnavailable
@@ -13,7 +14,7 @@ _BREAKER_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
 def gauges(app: Services) -> Iterable[tuple[str, str, tuple[str, ...], list[GaugeSample]]]:
-    """What is read at scrape time: tables, freshness, sources, cache, machine, scheduler."""
+    """What is read at scrape time: tables, freshness, collectors, sources, cache, machine, scheduler."""
     tables = app.data.tables()
     yield "table_rows", "Stored rows", ("asset",), [((t.name,), float(t.rows)) for t in tables]
     yield "table_partitions", "Stored partitions", ("asset",), [((t.name,), float(t.partitions)) for t in tables]
@@ -27,10 +28,13 @@ def gauges(app: Services) -> Iterable[tuple[str, str, tuple[str, ...], list[Gaug
     )
     yield (
         "data_freshness_seconds",
-        "Sessions: time since the first missing one was due, 0 while none is; snapshots: time since the newest look",
+        "Sessions: time since the first missing one was due, 0 while none is; snapshots: time since the newest look; "
+        "candles: time since the newest one closed",
         ("asset", "symbol"),
-        [*_freshness(app), *_looks(app)],
+        [*_freshness(app), *_looks(app), *candle_ages(app)],
     )
+    yield from stream_gauges(app)
+    yield from overlay_gauges(app)
     sources = app.sources.facts()
     yield (
         "source_breaker_state",

@@ -15,21 +15,39 @@ import orjson
 import polars as pl
 import psutil  # type: ignore[import-untyped]
 
+from dashboards.crypto.health import CANDLES, behind, newest_close, tables
 from dashboards.funding.health import STALE_MIN
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.rest.answers import encode
 from dashboards.services import Services
 from dashboards.sources import SourceFacts
+from dashboards.stopped import standstill
+from dashboards.streams import State, StreamFacts, streams
 from market_assets.btc.readers import get_table_states
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError
 from market_assets.funding.readers import exchange_states
 from market_assets.settings import Settings
+from resources.stream.symbols import listed
 
 Status = Literal["healthy", "degraded", "unhealthy", "unknown", "idle", "not_configured"]
 
 _TOLD = 5
 _RANK = {"healthy": 0, "idle": 0, "not_configured": 0, "unknown": 1, "degraded": 1, "unhealthy": 2}
+#: how a collector stands -> what that is worth
+_STREAM: dict[State, Status] = {
+    "never": "not_configured",
+    "ended": "idle",
+    "running": "healthy",
+    "silent": "degraded",
+    "dead": "degraded",
+}
+_SAID_OF_A_STREAM = (
+    *("pid", "vendors", "started_at", "connected_since", "last_message_at", "connects", "disconnects", "reconnects"),
+    *("refusals", "last_error", "malformed", "late_bars", "filled_bars", "given_up_bars", "fill_error"),
+    *("unflushed_bars", "flushed_rows", "last_flush_at", "flush_s", "flush_error", "dropped_bars"),
+    *("collect_p50_ms", "collect_p95_ms"),
+)
 
 
 def report(settings: Settings) -> dict[str, Any]:
@@ -47,7 +65,8 @@ def assess(services: Services) -> dict[str, Any]:
     components = {
         "storage": storage,
         "scheduler": scheduler,
-        "stream": {"status": "not_configured"},
+        "stream": _stream(streams(services.settings)),
+        "standstill": _standstill(services.settings),
         "redis": {"status": "not_configured"},
         "data_pipeline": pipeline,
         "sources": {"status": _sources_status(sources)},
@@ -105,6 +124,31 @@ def _scheduler(services: Services) -> dict[str, Any]:
     }
 
 
+def _stream(found: list[StreamFacts]) -> dict[str, Any]:
+    """Every collector; the component is the worst of them, and of several that are well the one that does most."""
+    order: tuple[State, ...] = ("dead", "silent", "running", "ended", "never")
+    details = [f"{one.domain}: {one.detail}" for one in found if one.detail]
+    return {
+        "status": _STREAM[min((one.state for one in found), key=order.index)],
+        "detail": "; ".join(details) or None,
+        "streams": {one.domain: _said(one) for one in found},
+    }
+
+
+def _said(one: StreamFacts) -> dict[str, Any]:
+    measured = {name: getattr(one.status, name, None) for name in _SAID_OF_A_STREAM}
+    return {"state": one.state, "detail": one.detail, "last_message_age_s": one.message_age_s, **measured}
+
+
+def _standstill(settings: Settings) -> dict[str, Any]:
+    """A home that was stopped serves what it has, which grows old: degraded, with what to do."""
+    found = standstill(settings)
+    if found is None:
+        return {"status": "healthy", "stopped_at": None, "stopped_by": None, "reason": None, "detail": None}
+    told = {"stopped_at": found.at, "stopped_by": found.by, "reason": found.reason, "detail": found.said}
+    return {"status": "degraded", **told}
+
+
 _NO_PIPELINE: dict[str, Any] = {
     "data_freshness_seconds": None,
     "cache_hit_rate": None,
@@ -116,7 +160,8 @@ _NO_PIPELINE: dict[str, Any] = {
 def _pipeline(services: Services) -> dict[str, Any]:
     """The symbols of equities, and the worst of the domains; one without data counts only where all are."""
     equities = _equities(services)
-    others = [{"status": status, "detail": detail} for status, detail in (_bitcoin(services), _funding(services))]
+    judged = (_bitcoin(services), _funding(services), _crypto(services))
+    others = [{"status": status, "detail": detail} for status, detail in judged]
     stored = [one for one in (equities, *others) if one["status"] != "idle"]
     details = [one["detail"] for one in stored if one["detail"]]
     return {
@@ -146,8 +191,22 @@ def _funding(services: Services) -> tuple[Status, str | None]:
         f"{name} was never looked at" if age is None else f"{name} was last looked at {age:,.0f} min ago"
         for name, age in late.select("exchange", "age_min").iter_rows()
     ]
+    return _judged(told, "exchanges")
+
+
+def _crypto(services: Services) -> tuple[Status, str | None]:
+    """Whether every listed symbol's last candle closed a length and a half ago at most, and whose did not."""
+    if not any(services.data.manifests(name) for name in ("crypto_klines", CANDLES)):
+        return "idle", None
+    crypto, now = services.settings.crypto, clock.now()
+    closed = newest_close(services.data.manifests(CANDLES), tables(crypto.signals.timeframe)[CANDLES])
+    return _judged(behind(closed, listed(crypto, now.date()), now), "symbols")
+
+
+def _judged(told: list[str], of: str) -> tuple[Status, str | None]:
+    """Degraded where anything is told of anyone, the first of them by name."""
     if len(told) > _TOLD:
-        told = [*told[:_TOLD], f"{len(told) - _TOLD} more exchanges are late"]
+        told = [*told[:_TOLD], f"{len(told) - _TOLD} more {of} are late"]
     return ("degraded", ", ".join(told)) if told else ("healthy", None)
 
 

@@ -5,7 +5,6 @@ may block, and one watcher more must cost nothing.
 """
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +115,10 @@ class LiveBoard:
         """The newest view of a watched symbol; None before the first look at it."""
         return self._views.get(symbol)
 
+    def look(self, symbol: str) -> View:
+        """The symbol as it stands now, watched or not. Reads, so it is for a thread that may wait."""
+        return self._seen(symbol)
+
     @contextmanager
     def watching(self, symbol: str) -> Iterator[Watch]:
         """Watch a symbol while the block lasts; needs a running loop."""
@@ -138,31 +141,35 @@ class LiveBoard:
     def _run(self) -> None:
         try:
             while watched := self._watched():
-                for symbol, watches in watched.items():
-                    view = self._seen(symbol)
-                    if view != self._views.get(symbol):
-                        self._views[symbol] = view
-                        for watch in watches:
-                            watch.wake()
+                for symbol in watched:
+                    self._publish(symbol, self._seen(symbol))
                 self._look.wait(self._poll_s)
                 self._look.clear()
         finally:
             self._reader.close()
 
-    def _watched(self) -> dict[str, list[Watch]]:
-        """Who watches what; where nobody does, the thread is as good as ended."""
+    def _watched(self) -> set[str]:
+        """The symbols that somebody watches; where nobody does, the thread is as good as ended."""
         with self._lock:
-            found: dict[str, list[Watch]] = {}
-            for watch in self._watches:
-                found.setdefault(watch.symbol, []).append(watch)
-            self._views = {symbol: view for symbol, view in self._views.items() if symbol in found}
-            if not found:
+            watched = {watch.symbol for watch in self._watches}
+            self._views = {symbol: view for symbol, view in self._views.items() if symbol in watched}
+            if not watched:
                 self._thread = None
-            return found
+            return watched
+
+    def _publish(self, symbol: str, view: View) -> None:
+        # at once with whoever begins to watch meanwhile: it is woken here, or finds the view there
+        with self._lock:
+            if view == self._views.get(symbol):
+                return
+            self._views[symbol] = view
+            for watch in self._watches:
+                if watch.symbol == symbol:
+                    watch.wake()
 
     def _seen(self, symbol: str) -> View:
         try:
             return view_of(self._reader, symbol, self._command)
-        except (sqlite3.Error, OSError, ValueError, TypeError) as broken:
+        except Exception as broken:  # noqa: BLE001 - whatever is in the file, watchers must be told and not left waiting
             _log.warning("the hot cache is not readable", error=f"{type(broken).__name__}: {broken}")
             return View("NO DATA", f"the stream's cache is not readable ({type(broken).__name__}); start it anew")

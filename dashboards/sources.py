@@ -13,6 +13,8 @@ from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
 
 _DONE = "ok"
+#: the lane that `resources.vendors.binance_klines` asks in
+_CANDLES = "klines"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,17 @@ class Sources:
         """One entry per vendor in use; empty where no vendor was ever called on this home."""
         if not self._state.path.exists():
             return []
-        return [self._source(name) for name in self._settings.vendor_names]
+        return [self._source(name) for name in self._in_use()]
+
+    def _in_use(self) -> list[str]:
+        """The vendors that are asked by the settings, and the archive that exchanges and candles share."""
+        from resources.venues import binance_archive
+
+        funding, crypto = self._settings.funding, self._settings.crypto
+        idle = {crypto.venue.vendor} - {*funding.enabled} if not crypto.live else set()
+        names = [name for name in self._settings.vendor_names if name not in idle]
+        has_months = funding.archive and not binance_archive.MARKETS.keys().isdisjoint(funding.enabled)
+        return [*names, binance_archive.NAME] if has_months or crypto.archive else names
 
     def _source(self, vendor: str) -> SourceFacts:
         breaker = Breaker(vendor, self._state, now=self._now).status()
@@ -90,14 +102,19 @@ class Sources:
         )
 
     def _lanes(self, vendor: str) -> list[tuple[str, RateBudget]]:
-        """The budgets of a vendor by name: an exchange has two, which the sandbox does not limit; others have one."""
-        if vendor not in self._settings.funding.enabled:
-            return [("", self._settings.vendor(vendor).budget)]
-        if self._settings.vendors == "sandbox":
+        """The budgets of a vendor by name, none in the sandbox: an exchange has two, candles one more; others one."""
+        settings = self._settings
+        if settings.vendors == "sandbox":
             return []
         from resources.venues.exchange import lanes_of
 
-        return [(lane, rates) for lane, _, rates in lanes_of(self._settings, vendor)]
+        is_exchange, crypto = vendor in settings.funding.enabled, settings.crypto
+        lanes: list[tuple[str, RateBudget]] = []
+        if is_exchange:
+            lanes += [(lane, rates) for lane, _, rates in lanes_of(settings, vendor)]
+        if crypto.live and vendor == crypto.venue.vendor:
+            lanes.append((_CANDLES, crypto.request_budget))
+        return lanes or [("", settings.vendor(vendor).budget)]
 
     def _left(self, vendor: str, lane: str, rates: RateBudget) -> list[WindowLeft]:
         """What is left in each window of a budget."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +17,7 @@ _KEPT = 10_000
 _REST = ("/api", "/health", "/metrics", "/observability", "/performance")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
-#: a gauge: name, help, label names, and samples of (label values, value or None where unknown)
+#: a gauge, or by its name a counter (`_total`): name, help, label names, samples of (label values, value or None)
 GaugeSample = tuple[tuple[str, ...], float | None]
 GaugeReader = Callable[[], Iterable[tuple[str, str, tuple[str, ...], Iterable[GaugeSample]]]]
 
@@ -112,7 +112,9 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for name, text, labels, samples in self._read():
-            family = GaugeMetricFamily(name, text, labels=list(labels))
+            # what another process counts: it starts anew with that process, as counters may
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(name, text, labels=list(labels))
             for values, value in samples:
                 if value is not None:
                     family.add_metric(list(values), value)

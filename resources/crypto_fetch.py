@@ -10,7 +10,7 @@ import functools
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Self
 
@@ -39,6 +39,8 @@ _LATE_MINUTES = 5
 #: more runs of missing minutes than this are asked for at once
 _MOST_REQUESTS = 4
 _SHOWN = 20
+#: landed candles are kept for so long after their day
+_LANDING_KEPT = timedelta(days=3)
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 Span = tuple[datetime, datetime]
 
@@ -115,6 +117,22 @@ class CryptoFetch:
             brought = self._day(key, window, stored.get(key, KLINES.empty()))
             frames[key], quarantined[key], metadata[key] = brought
         return FetchedPartitions(frames, quarantined, metadata)
+
+    def prune_landing(self) -> list[date]:
+        """Remove the landed days older than three that stand in the published partitions, minute for minute.
+
+        Returns them. A day of which a minute is not published stays, and can still be made from.
+        """
+        landing, vendor = klines_landing(self.settings), self.settings.crypto.venue.vendor
+        removed: list[date] = []
+        for day in [day for day in landing.days(vendor) if day < self.as_of.date() - _LANDING_KEPT]:
+            landed = landing.read(vendor, [day]).filter(klines.is_sound())
+            keys = [f"{day}{partitions.SEPARATOR}{symbol}" for symbol in landed["symbol"].unique().sort()]
+            published = self.store.read(KLINES, keys, columns=["symbol", "ts"])
+            if landed.join(published, on=["symbol", "ts"], how="anti").is_empty():
+                landing.remove(vendor, day)
+                removed.append(day)
+        return removed
 
     def _day(
         self, key: str, window: Window, stored: pl.DataFrame

@@ -89,6 +89,14 @@ class Segments:
         """Replace a day's looks by what `kept` makes of them."""
         self._rewrite(self.root / exchange / day.isoformat(), kept)
 
+    def remove(self, exchange: str, day: date) -> None:
+        """Remove a day's looks; none there is no failure."""
+        folder = self.root / exchange / day.isoformat()
+        for file in _files(folder):
+            file.unlink(missing_ok=True)
+        if folder.exists():
+            folder.rmdir()
+
     def _merge_day_before(self, exchange: str, day: date) -> None:
         """Of a day that is over one file is enough: all of them are read every hour."""
         for before in [one for one in self.days(exchange) if one < day][-1:]:

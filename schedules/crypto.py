@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from market_assets.core import partitions
+from market_assets.crypto.assets import CHAIN
 from market_assets.crypto.checks import CHECKS, FRESHNESS
 from market_assets.crypto.partitions import SYMBOL
 from market_assets.settings import Settings
-from sensors.stream_segments import CHAIN, is_live
+from resources.stream.handover import is_live
 
 Asked = list[dg.RunRequest] | dg.SkipReason
 

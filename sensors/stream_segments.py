@@ -13,14 +13,11 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
 
 from market_assets.core import clock, partitions
+from market_assets.crypto.assets import CHAIN
 from market_assets.crypto.partitions import DAY, SYMBOL
 from market_assets.settings import Settings
 from resources.stream.handover import arrivals
 
-#: from candles to signals; overlays and telemetry are one step
-CHAIN = dg.AssetSelection.assets(
-    "crypto_klines", "crypto_timeframes", "crypto_overlays", "crypto_feature_telemetry", "crypto_signals"
-)
 #: on runs that this sensor asked for
 STREAM_TAG = "market_assets/stream"
 

@@ -22,7 +22,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home; settings and Dagster look there and nowhere else."""
     ours = [name for name in os.environ if name.startswith("MARKET_ASSETS_")]
-    for name in (*ours, *OLDER_NAMES, "POLYGON_API_KEY", "GLASSNODE_API_KEY"):
+    for name in (*ours, *OLDER_NAMES, "POLYGON_API_KEY", "GLASSNODE_API_KEY", "ADVISOR_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MARKET_ASSETS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))

@@ -1,13 +1,12 @@
 """Crypto: the market, live; the paper account, the backtest lab, the advisor: tabs with an address of their own."""
 
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboards.pages import crypto_market, widgets, wording
+from dashboards.pages import crypto_account, crypto_advisor, crypto_backtest, crypto_market, widgets, wording
 from dashboards.pages.crypto_shared import REFRESH_MS, TABLE_NAMES, TICK
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
@@ -16,15 +15,10 @@ _PATH = "/crypto"
 #: last part of the path -> name and module of the tab; a module has `layout(services, search)` and `register`
 TABS: dict[str, tuple[str, ModuleType]] = {
     "": ("Market", crypto_market),
+    "account": ("Account", crypto_account),
+    "backtest": ("Backtest lab", crypto_backtest),
+    "advisor": ("Advisor", crypto_advisor),
 }
-#: tabs that are there only while `crypto.advice.enabled`
-_OPTIONAL = ("advisor",)
-
-
-def tabs(services: Services) -> Mapping[str, tuple[str, ModuleType]]:
-    """The tabs that the settings ask for."""
-    left_out = () if services.settings.crypto.advice.enabled else _OPTIONAL
-    return {name: tab for name, tab in TABS.items() if name not in left_out}
 
 
 def tab_of(path: str) -> str:
@@ -44,8 +38,7 @@ def _layout() -> Component:
 
 
 def _register(app: Dash, services: Services) -> None:
-    known = tabs(services)
-    for _, tab in known.values():
+    for _, tab in TABS.values():
         tab.register(app, services)
 
     @app.callback(
@@ -57,10 +50,10 @@ def _register(app: Dash, services: Services) -> None:
     @in_thread
     def open_tab(path: str | None, search: str | None) -> Any:
         chosen = tab_of(path or _PATH)
-        if chosen not in known:
-            listed = ", ".join(f"{_PATH}/{name}".rstrip("/") for name in known)
-            return widgets.panel("No such tab", html.P(f"There is no tab at {path}. Tabs: {listed}.")), _links(known)
-        return known[chosen][1].layout(services, search or ""), _links(known, chosen)
+        if chosen not in TABS:
+            listed = ", ".join(f"{_PATH}/{name}".rstrip("/") for name in TABS)
+            return widgets.panel("No such tab", html.P(f"There is no tab at {path}. Tabs: {listed}.")), _links()
+        return TABS[chosen][1].layout(services, search or ""), _links(chosen)
 
     @app.callback(Output("crypto-version", "data"), TICK, State("crypto-version", "data"))
     @in_thread
@@ -69,14 +62,14 @@ def _register(app: Dash, services: Services) -> None:
         return version if version != shown else no_update
 
 
-def _links(known: Mapping[str, tuple[str, ModuleType]], current: str | None = None) -> list[Component]:
+def _links(current: str | None = None) -> list[Component]:
     return [
         dcc.Link(
             title,
             href=f"{_PATH}/{name}".rstrip("/"),
             className="page-tab current" if name == current else "page-tab",
         )
-        for name, (title, _) in known.items()
+        for name, (title, _) in TABS.items()
     ]
 
 

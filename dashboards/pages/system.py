@@ -1,4 +1,4 @@
-"""Health: store, Dagster, sources, freshness, machine. Every number is measured; what is not known says so."""
+"""Health: store, Dagster, sources, collectors, freshness, machine. Every number is measured; the unknown says so."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from dashboards.health import assess, machine
 from dashboards.orchestrator import OrchestratorUnavailable
-from dashboards.pages import widgets, wording
+from dashboards.pages import system_live, widgets, wording
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
 from market_assets.core import clock
@@ -18,11 +18,15 @@ _SHOWN_CHECKS = 40
 def _layout() -> Component:
     return html.Div(
         [
+            html.Div(id="health-notice"),
             html.Div(id="health-cards"),
             html.Div(
                 [
                     html.Div([html.Div(id="health-sources"), html.Div(id="health-tables")], className="column"),
-                    html.Div([html.Div(id="health-dagster"), html.Div(id="health-machine")], className="column"),
+                    html.Div(
+                        [html.Div(id="health-streams"), html.Div(id="health-dagster"), html.Div(id="health-machine")],
+                        className="column",
+                    ),
                 ],
                 className="two-columns",
             ),
@@ -33,8 +37,10 @@ def _layout() -> Component:
 
 def _register(app: Dash, services: Services) -> None:
     @app.callback(
+        Output("health-notice", "children"),
         Output("health-cards", "children"),
         Output("health-sources", "children"),
+        Output("health-streams", "children"),
         Output("health-tables", "children"),
         Output("health-dagster", "children"),
         Output("health-machine", "children"),
@@ -45,8 +51,10 @@ def _register(app: Dash, services: Services) -> None:
     def show(_refresh: Any) -> Any:
         report = assess(services)
         return (
+            system_live.notice(report),
             _cards(report, services),
             _sources(services),
+            system_live.streams(report),
             _freshness(services),
             _dagster(report, services),
             _machine(services),

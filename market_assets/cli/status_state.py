@@ -10,7 +10,6 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from urllib.parse import urlsplit
 
 import orjson
@@ -19,11 +18,13 @@ import polars as pl
 from dashboards.data import PublishedData, TableFacts
 from dashboards.orchestrator import Daemon, Orchestrator, OrchestratorUnavailable, Run
 from dashboards.sources import SourceFacts, Sources
+from dashboards.stopped import Standstill, standstill
+from dashboards.streams import streams
+from market_assets.cli import status_crypto
+from market_assets.cli.status_crypto import AccountLine, Reached, SymbolLine
 from market_assets.core import clock
 from market_assets.funding import readers
 from market_assets.settings import Settings
-
-Reached = Literal["up", "down", "unknown"]
 
 #: how long a service of this machine may take to answer (s)
 _ANSWERS_S = 0.5
@@ -60,10 +61,14 @@ class State:
 
     at: datetime
     store: str
+    #: None where this home is not meant to stand still
+    stopped: Standstill | None
     services: tuple[Service, ...]
     #: newest first; None where Dagster cannot be asked
     runs: tuple[Run, ...] | None
     exchanges: tuple[ExchangeLine, ...]
+    symbols: tuple[SymbolLine, ...]
+    account: AccountLine | None
     sources: tuple[SourceFacts, ...]
     tables: tuple[TableFacts, ...]
 
@@ -84,9 +89,12 @@ class Looks:
         return State(
             at=clock.now(),
             store=f"{described.kind} at {described.location}",
+            stopped=standstill(self._settings),
             services=(*daemons, _webserver(), *self._own_services()),
             runs=runs,
             exchanges=self._exchanges(),
+            symbols=status_crypto.symbols(self._settings, self._data),
+            account=status_crypto.account(self._data),
             sources=tuple(self._sources.facts()),
             tables=tuple(self._data.tables()),
         )
@@ -99,13 +107,13 @@ class Looks:
         return [_of_daemon(daemon) for daemon in daemons], tuple(runs)
 
     def _own_services(self) -> list[Service]:
-        """The app where the settings say it listens, and the sandbox where it stands for the vendors."""
+        """The app where the settings say it listens, the sandbox where it stands for the vendors, the collectors."""
         api = self._settings.api
         found = [_listening("app", _LOOPBACK.get(api.host, api.host), api.port)]
         if self._settings.vendors == "sandbox":
             where = urlsplit(self._settings.sandbox_url)
             found.append(_listening("sandbox", where.hostname or "127.0.0.1", where.port or 80))
-        return found
+        return [*found, *(Service(*status_crypto.service(one)) for one in streams(self._settings))]
 
     def _exchanges(self) -> tuple[ExchangeLine, ...]:
         """The exchanges in use that anything is stored of, in the order of the settings."""

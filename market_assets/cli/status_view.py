@@ -13,6 +13,8 @@ from dashboards.data import TableFacts
 from dashboards.orchestrator import Run
 from dashboards.pages import wording
 from dashboards.sources import SourceFacts
+from dashboards.stopped import Standstill
+from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Service, State
 from market_assets.core import clock
 
@@ -20,9 +22,11 @@ from market_assets.core import clock
 _WIDE = 160
 _RUNS = 8
 _STALE_S, _DEAD_S = 600.0, 1800.0
+#: 1.5 and 3 times the five minutes between two runs of the running day
+_LATE_S, _GONE_S = 450.0, 900.0
 _COMPLETE, _HIGH = 95.0, 80.0
 _TONES = {
-    **{"up": "green", "down": "red", "unknown": "yellow"},
+    **{"up": "green", "down": "red", "unknown": "yellow", "silent": "yellow"},
     **{"SUCCESS": "green", "FAILURE": "red", "CANCELED": "yellow", "STARTED": "cyan", "STARTING": "cyan"},
     **{"closed": "green", "half open": "yellow", "open": "red"},
 }
@@ -30,13 +34,20 @@ _TONES = {
 
 def whole(state: State, width: int) -> RenderableType:
     """Everything there is, for a console of so many columns."""
-    head = Text(f"store: {state.store}\nat: {state.at:%Y-%m-%d %H:%M:%S}Z\n")
-    now = [services(state.services), runs(state), *exchanges(state.exchanges, width), *sources(state.sources)]
+    told = Text(f"store: {state.store}\nat: {state.at:%Y-%m-%d %H:%M:%S}Z\n")
+    head = Group(*stopped(state.stopped), told)
+    domains = [*exchanges(state.exchanges, width), *crypto(state.symbols, state.account)]
+    now = [services(state.services), runs(state), *domains, *sources(state.sources)]
     if width < _WIDE:
         return Group(head, *_spaced([*now, tables(state.tables)]))
     both = Table.grid(padding=(0, 4))
     both.add_row(Group(*_spaced(now)), tables(state.tables))
     return Group(head, both)
+
+
+def stopped(found: Standstill | None) -> list[RenderableType]:
+    """That this home stands still, before anything else; nothing where it does not."""
+    return [] if found is None else [Text(f"THIS HOME IS STOPPED\n{found.said}\n", style="bold red")]
 
 
 def services(found: Sequence[Service]) -> Table:
@@ -80,6 +91,24 @@ def exchanges(found: Sequence[ExchangeLine], width: int) -> list[Table]:
             *_bar(one.complete_pct, bar),
         )
     return [table]
+
+
+def crypto(symbols: Sequence[SymbolLine], account: AccountLine | None) -> list[RenderableType]:
+    """The newest candle of each symbol, and the simulated account; nothing of what is not stored."""
+    shown: list[RenderableType] = []
+    if symbols:
+        table = _table("crypto", "symbol", "newest candle closed", "age")
+        _right(table, 2)
+        for one in symbols:
+            closed = f"{one.closed_at:%Y-%m-%d %H:%M}Z" if one.closed_at is not None else ""
+            _add(table, one.symbol, closed, _aged(one.age_s, _LATE_S, _GONE_S))
+        shown.append(table)
+    if account is not None:
+        equity = "unknown" if account.equity is None else f"{account.equity:,.2f} USD"
+        held = f"{len(account.held)} open" + (f" ({', '.join(account.held)})" if account.held else "")
+        drawdown = wording.percent(account.drawdown_ratio)
+        shown.append(Text(f"paper account {account.day}: equity {equity}, drawdown {drawdown}, {held}"))
+    return shown
 
 
 def sources(found: Iterable[SourceFacts]) -> list[Table]:
@@ -175,10 +204,10 @@ def _run(run: Run) -> tuple[RenderableType, ...]:
     return run.run_id[:8], run.subject, _toned(run.status), wording.age(age_s), took
 
 
-def _aged(age_s: float | None) -> Text:
+def _aged(age_s: float | None, stale_s: float = _STALE_S, dead_s: float = _DEAD_S) -> Text:
     if age_s is None:
         return Text("none", style="dim")
-    return Text(wording.age(age_s), style="red" if age_s > _DEAD_S else "yellow" if age_s > _STALE_S else "green")
+    return Text(wording.age(age_s), style="red" if age_s > dead_s else "yellow" if age_s > stale_s else "green")
 
 
 def _bar(pct: float | None, width: int) -> tuple[RenderableType, RenderableType]:

@@ -9,7 +9,7 @@ Stateful loops (supertrend, chandelier) and statistics of a history do not belon
 import polars as pl
 
 #: below this mean of gains and losses a series counts as flat, and its RSI is 50
-_FLAT = 1e-14
+FLAT_MOVES = 1e-14
 
 
 def sma(values: pl.Expr, n: int) -> pl.Expr:
@@ -32,7 +32,7 @@ def _seeded(values: pl.Expr, n: int, *, alpha: float) -> pl.Expr:
 
     The first n values are replaced by that one seed; the rest is one vectorised `ewm_mean`.
     """
-    count = values.is_not_null().cum_sum()
+    count = values.cum_count()
     start = (
         pl.when(count == n)
         .then(values.cum_sum() / n)
@@ -58,9 +58,9 @@ def rsi(close: pl.Expr, n: int = 14) -> pl.Expr:
     """Wilder's relative strength index, 0-100; a flat series is 50. First value at row n."""
     change = close.diff()
     gain = wilder(change.clip(lower_bound=0.0), n)
-    loss = wilder((-change).clip(lower_bound=0.0), n)
-    moved = gain + loss
-    return pl.when(moved < _FLAT).then(50.0).otherwise(100.0 * gain / moved)
+    # mean gain and mean loss in one: an expression that stands twice is computed twice
+    moved = wilder(change.abs(), n)
+    return pl.when(moved < FLAT_MOVES).then(50.0).otherwise(100.0 * gain / moved)
 
 
 def macd(close: pl.Expr, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[pl.Expr, pl.Expr, pl.Expr]:

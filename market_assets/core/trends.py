@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from market_assets.core import indicators
-from market_assets.core.windows import Floats
+from market_assets.core.windows import Floats, previous
 
 #: bars of the mean distance that is a supertrend's strength
 STRENGTH_BARS = 5
@@ -83,8 +83,8 @@ def chandelier(high: Floats, low: Floats, close: Floats, n: int = 22, k: float =
     long, short = highest - k * atr, lowest + k * atr
     long_trail = -_ratchet(-long, -close, n, lt)
     short_trail = _ratchet(short, close, n, lt)
-    below_long, above_short = _compared(lt, close, _before(long_trail)), _compared(gt, close, _before(short_trail))
-    above, below = _before(np.maximum(long_trail, short_trail)), _before(np.minimum(long_trail, short_trail))
+    below_long, above_short = _compared(lt, close, previous(long_trail)), _compared(gt, close, previous(short_trail))
+    above, below = previous(np.maximum(long_trail, short_trail)), previous(np.minimum(long_trail, short_trail))
     direction = _held(np.where(close > above, 1, np.where(close < below, -1, 0)).astype(np.int8))
     return Chandelier(long, short, long_trail, short_trail, direction, below_long, above_short)
 
@@ -129,13 +129,6 @@ def _held(events: NDArray[np.int8]) -> NDArray[np.int8]:
     """Each event until the next one; 0 before the first."""
     last = np.maximum.accumulate(np.where(events != 0, np.arange(len(events)), 0))
     return events[last]
-
-
-def _before(values: Floats) -> Floats:
-    """The value of the row before."""
-    shifted = np.full_like(values, np.nan)
-    shifted[1:] = values[:-1]
-    return shifted
 
 
 def _compared(how: Callable[[Floats, Floats], NDArray[np.bool_]], close: Floats, level: Floats) -> Floats:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from market_assets.core.statistics import FLAT
 
 Floats = NDArray[np.float64]
+#: rows computed at once, so that a long series neither fills the memory nor leaves the processor's cache
+_CHUNK = 1024
 
 
 def total(values: Floats, n: int) -> Floats:
@@ -33,9 +35,16 @@ def std(values: Floats, n: int) -> Floats:
     return _rolled(values, n, lambda windows: windows.std(axis=1, ddof=1))
 
 
+def previous(values: Floats) -> Floats:
+    """The value of the row before; NaN at the first row."""
+    shifted = np.full_like(values, np.nan)
+    shifted[1:] = values[:-1]
+    return shifted
+
+
 def zscore_of_previous(values: Floats, n: int) -> Floats:
     """(x - mean)/std of each value against the `n` before it; NaN where those do not vary."""
-    centre, scale = _shifted(mean(values, n)), _shifted(std(values, n))
+    centre, scale = previous(mean(values, n)), previous(std(values, n))
     out = np.full(len(values), np.nan)
     np.divide(values - centre, scale, out=out, where=scale >= FLAT)
     return out
@@ -47,14 +56,10 @@ def rank_in_previous(values: Floats, n: int, start: int = 0) -> Floats:
     Values that are NaN are not counted; NaN where fewer than half of the window are known, and before row `start`.
     """
     out = np.full(len(values), np.nan)
-    windows = sliding_window_view(np.concatenate([np.full(n, np.nan), values]), n)[start : len(values)]
-    current = values[start:, None]
-    rounding = FLAT * np.abs(current)
-    known = np.count_nonzero(~np.isnan(windows), axis=1)
-    below = np.count_nonzero(windows < current - rounding, axis=1)
-    ties = np.count_nonzero(windows <= current + rounding, axis=1) - below
-    enough = (2 * known >= n) & ~np.isnan(values[start:])
-    np.divide(below + 0.5 * ties, known, out=out[start:], where=enough)
+    windows = sliding_window_view(np.concatenate([np.full(n, np.nan), values]), n)[: len(values)]
+    for first in range(start, len(values), _CHUNK):
+        rows = slice(first, first + _CHUNK)
+        _ranked(values[rows], windows[rows], out[rows])
     return out
 
 
@@ -67,9 +72,19 @@ def sign_of_difference(a: Floats, b: Floats) -> Floats:
 def _rolled(values: Floats, n: int, reduce: Callable[[Floats], Floats]) -> Floats:
     out = np.full(len(values), np.nan)
     if len(values) >= n:
-        out[n - 1 :] = reduce(sliding_window_view(values, n))
+        windows, full = sliding_window_view(values, n), out[n - 1 :]
+        for first in range(0, len(windows), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            full[rows] = reduce(windows[rows])
     return out
 
 
-def _shifted(values: Floats) -> Floats:
-    return np.concatenate([[np.nan], values[:-1]]) if len(values) else values
+def _ranked(values: Floats, windows: Floats, out: Floats) -> None:
+    """Write the rank of each value in its window to `out`, where there is one."""
+    current = values[:, None]
+    rounding = FLAT * np.abs(current)
+    known = windows.shape[1] - np.count_nonzero(np.isnan(windows), axis=1)
+    below = np.count_nonzero(windows < current - rounding, axis=1)
+    ties = np.count_nonzero(windows <= current + rounding, axis=1) - below
+    enough = (2 * known >= windows.shape[1]) & ~np.isnan(values)
+    np.divide(below + 0.5 * ties, known, out=out, where=enough)

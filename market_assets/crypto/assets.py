@@ -15,7 +15,7 @@ from market_assets.core import clock, partitions
 from market_assets.core.market_asset import market_asset, market_assets_together
 from market_assets.core.partitions import Span
 from market_assets.crypto import lineage, schemas
-from market_assets.crypto.partitions import DAY, SYMBOL_DAY
+from market_assets.crypto.partitions import DAY, LOOK_BACK_DAYS, SYMBOL_DAY
 from market_assets.crypto.settings import MINUTES
 from market_assets.crypto.transforms import overlays, paper, signals, success_metrics, timeframes
 from market_assets.settings import settings
@@ -28,8 +28,6 @@ from resources.stores.protocol import PartitionStore, Stored
 from resources.vendors.registry import Vendors
 
 VENUE_POOL = "crypto_klines"
-#: days of candles that the overlays of a day may look back on
-LOOK_BACK_DAYS = 320
 #: request series under way at once
 _WORKERS = 4
 _DAY = timedelta(days=1)
@@ -50,7 +48,9 @@ def crypto_klines(
     vendors.prune_raw()
     contract = schemas.CryptoKlines.contract()
     fetching = PartitionFetch(context, store, log, contract, found.quality.max_quarantine_share)
-    return fetching.run(units, asked.klines, workers=min(len(units), _WORKERS))
+    stored = fetching.run(units, asked.klines, workers=min(len(units), _WORKERS))
+    asked.prune_landing()
+    return stored
 
 
 @market_asset(
@@ -165,6 +165,11 @@ def crypto_success_metrics(crypto_paper_trades: pl.DataFrame) -> pl.DataFrame:
     over = crypto_paper_trades.filter(pl.col("day") < clock.now().date())
     return success_metrics.success_metrics(over, found.crypto, found.metrics)
 
+
+#: from candles to signals; overlays and telemetry are one step
+CHAIN = dg.AssetSelection.assets(
+    "crypto_klines", "crypto_timeframes", "crypto_overlays", "crypto_feature_telemetry", "crypto_signals"
+)
 
 ASSETS = [
     crypto_klines,

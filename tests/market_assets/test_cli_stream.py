@@ -40,10 +40,13 @@ def started(*options: str) -> subprocess.Popen[str]:
     return subprocess.Popen([*STREAM, *options], stderr=subprocess.PIPE, text=True, env=os.environ.copy())
 
 
-def until(true: Callable[[], bool]) -> None:
+def until(process: subprocess.Popen[str], true: Callable[[], bool]) -> None:
+    """Wait for something to become true while a process runs; where it ends first, what it said is shown."""
     gives_up = time.monotonic() + 30
     while not true():
-        assert time.monotonic() < gives_up
+        if process.poll() is not None or time.monotonic() > gives_up:
+            process.kill()
+            raise AssertionError(process.communicate()[1])
         time.sleep(0.05)
 
 
@@ -57,7 +60,7 @@ def test_sigterm_stores_what_is_closed_and_ends_with_zero(settings: Settings) ->
     """A second one is refused with the first one's pid; SIGTERM ends the first within five seconds, all stored."""
     process = started()
     try:
-        until(lambda: shown(settings))
+        until(process, lambda: shown(settings))
         second = subprocess.run(STREAM, capture_output=True, text=True, env=os.environ.copy(), check=False)
         assert second.returncode == 1
         assert f"as process {process.pid}" in second.stderr
@@ -83,7 +86,7 @@ def test_the_stop_marker_ends_it_and_keeps_it_from_starting(settings: Settings) 
     """`market-assets stop` writes a file: a running collector ends by itself, a new one says what to do."""
     process = started()
     try:
-        until(lambda: shown(settings))
+        until(process, lambda: shown(settings))
         (settings.home / "stop").touch()
         assert process.wait(timeout=10) == 0
     finally:

@@ -379,3 +379,17 @@ def test_sandbox_rows_say_so(tmp_path: Path) -> None:
     klines_landing(found).append("binance_usdm", TODAY, rows)
     (unit,) = fetch.units(["2026-11-20|BTCUSDT"])
     assert fetch.klines(unit).metadata["2026-11-20|BTCUSDT"]["sources"] == {"binance_stream-sandbox": 10}
+
+
+def test_landed_days_go_once_they_are_published(desk: Desk) -> None:
+    """After three days, and only where every landed minute stands in a partition."""
+    settings, old = desk.settings, TODAY - 5 * DAY
+    landing, vendor = klines_landing(settings), settings.crypto.venue.vendor
+    for day in (old, TODAY - 4 * DAY, TODAY - 3 * DAY):
+        desk.stream(streamed(day, 10))
+    fetch = CryptoFetch(settings, Vendors(settings), desk.store, NOW)
+    assert fetch.prune_landing() == []
+    for day, n in ((old, 10), (TODAY - 4 * DAY, 9), (TODAY - 3 * DAY, 10)):
+        desk.store.write(KLINES, f"{day:%Y-%m-%d}|BTCUSDT", streamed(day, n))
+    assert fetch.prune_landing() == [old.date()]
+    assert landing.days(vendor) == [(TODAY - n * DAY).date() for n in (4, 3)]

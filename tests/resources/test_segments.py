@@ -92,6 +92,16 @@ def test_an_unfinished_file_is_no_look(segments: Segments) -> None:
     assert segments.read("bybit").height == 2
 
 
+def test_a_day_can_be_removed(segments: Segments) -> None:
+    """The other days stay; removing what is not there is no failure."""
+    for days in (0, 1):
+        segments.append("bybit", AT + timedelta(days=days), look(AT + timedelta(days=days)))
+    segments.remove("bybit", AT.date())
+    segments.remove("bybit", AT.date())
+    assert segments.days("bybit") == [AT.date() + timedelta(days=1)]
+    assert segments.read("bybit").height == 2
+
+
 def test_rewriting_keeps_what_it_is_told_to(segments: Segments) -> None:
     for n in range(4):
         segments.append("bybit", AT + timedelta(minutes=n), look(AT + timedelta(minutes=n)))

@@ -12,7 +12,7 @@ from market_assets.settings import load, settings
 from resources.crypto_fetch import klines_landing
 from resources.stream.candle import MINUTE
 from resources.stream.landing import Landing
-from sensors.stream_segments import STREAM_TAG, is_live, stream_segments_sensor
+from sensors.stream_segments import STREAM_TAG, stream_segments_sensor
 from tests.resources.stream.scripted_venue import candle
 
 NOW = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
@@ -119,29 +119,3 @@ def test_a_run_that_has_not_ended_is_waited_for(tick: Ticks, instance: dg.Dagste
     assert tick() == "1 partitions wait for the run before to end"
     instance.report_run_canceled(run)
     assert tick() == [("2026-11-20|BTCUSDT", "2026-11-20|BTCUSDT")]
-
-
-def test_a_stream_is_live_while_every_symbol_is_fresh() -> None:
-    """Two and a half minutes after the close of any symbol's newest candle it is live no more."""
-    assert not is_live(load(), NOW)
-    hand_over(*SYMBOLS[1:])
-    assert not is_live(load(), NOW)
-    hand_over(SYMBOLS[0])
-    assert is_live(load(), NOW)
-    close = LAST + MINUTE
-    assert is_live(load(), close + timedelta(seconds=149))
-    assert not is_live(load(), close + timedelta(seconds=150))
-
-
-def test_a_stream_stays_live_over_midnight() -> None:
-    """In the first minutes of a day yesterday's last candle still counts."""
-    midnight = datetime(2026, 11, 21, tzinfo=UTC)
-    hand_over(*SYMBOLS, ts=midnight - MINUTE)
-    assert is_live(load(), midnight + timedelta(seconds=30))
-
-
-def test_symbols_that_are_not_listed_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A symbol that was renamed away is not waited for."""
-    monkeypatch.setenv("MARKET_ASSETS_CRYPTO__SYMBOLS", '["BTCUSDT", "MATICUSDT"]')
-    hand_over("BTCUSDT")
-    assert is_live(load(), NOW)

@@ -3,35 +3,34 @@
 from dataclasses import dataclass
 
 from market_assets.core.incremental.protocol import Bar, Indicator, State, Values
-
-#: below this mean of gains and losses a series counts as flat, and its RSI is 50
-_FLAT = 1e-14
+from market_assets.core.indicators import FLAT_MOVES
 
 #: (values so far, at most n; their sum while fewer than n, then the mean)
 Mean = tuple[int, float]
 NO_VALUES: Mean = (0, 0.0)
 
 
-def seeded(state: Mean, value: float, n: int, alpha: float) -> tuple[Mean, float | None]:
-    """One step of y += alpha (x - y), which starts from the mean of the first `n` values."""
+def exponential(state: Mean, value: float, n: int) -> tuple[Mean, float | None]:
+    """One step of the exponential mean, y += a (x - y) with a = 2/(n+1), from the mean of the first `n` values."""
     count, before = state
     if count == n:
-        y = before + alpha * (value - before)
+        y = before + 2.0 / (n + 1.0) * (value - before)
         return (n, y), y
-    total = before + value
-    if count + 1 < n:
-        return (count + 1, total), None
-    return (n, total / n), total / n
-
-
-def exponential(state: Mean, value: float, n: int) -> tuple[Mean, float | None]:
-    """One step of the exponential mean, a = 2/(n+1)."""
-    return seeded(state, value, n, 2.0 / (n + 1.0))
+    return _seeding(count, before + value, n)
 
 
 def wilder(state: Mean, value: float, n: int) -> tuple[Mean, float | None]:
-    """One step of Wilder's mean, a = 1/n."""
-    return seeded(state, value, n, 1.0 / n)
+    """The same of Wilder's mean, a = 1/n."""
+    count, before = state
+    if count == n:
+        y = before + 1.0 / n * (value - before)
+        return (n, y), y
+    return _seeding(count, before + value, n)
+
+
+def _seeding(count: int, total: float, n: int) -> tuple[Mean, float | None]:
+    """A mean that had `count` of its first `n` values before the one that made their sum `total`."""
+    return ((n, total / n), total / n) if count + 1 == n else ((count + 1, total), None)
 
 
 #: (close of the bar before, Wilder's mean of the true range)
@@ -44,9 +43,11 @@ def true_range(state: Range, bar: Bar, n: int) -> tuple[Range, float | None]:
     before, means = state
     if before is None:
         return (bar.close, means), None
-    widest = max(bar.high - bar.low, abs(bar.high - before), abs(bar.low - before))
+    _, _, high, low, close, *_ = bar
+    # the largest of high - low, |high - before| and |low - before|, without three differences
+    widest = (high if high > before else before) - (low if low < before else before)
     means, value = wilder(means, widest, n)
-    return (bar.close, means), value
+    return (close, means), value
 
 
 @dataclass
@@ -111,13 +112,14 @@ class Rsi(Indicator):
         before, gains, losses = state
         if before is None:
             return (bar.close, gains, losses), (None,)
-        change = bar.close - before
-        gains, gain = wilder(gains, max(change, 0.0), self.n)
-        losses, loss = wilder(losses, max(-change, 0.0), self.n)
+        close, n = bar.close, self.n
+        change = close - before
+        gains, gain = wilder(gains, change if change > 0.0 else 0.0, n)
+        losses, loss = wilder(losses, -change if change < 0.0 else 0.0, n)
         if gain is None or loss is None:
-            return (bar.close, gains, losses), (None,)
+            return (close, gains, losses), (None,)
         moved = gain + loss
-        return (bar.close, gains, losses), (50.0 if moved < _FLAT else 100.0 * gain / moved,)
+        return (close, gains, losses), (50.0 if moved < FLAT_MOVES else 100.0 * gain / moved,)
 
 
 @dataclass
@@ -139,10 +141,12 @@ class Macd(Indicator):
 
     def step(self, state: State, bar: Bar) -> tuple[State, Values]:
         """State: the fast mean, the slow one, that of the line."""
-        fast, quick = exponential(state[0], bar.close, self.fast)
-        slow, lazy = exponential(state[1], bar.close, self.slow)
+        fast, slow, smoothed = state
+        close = bar.close
+        fast, quick = exponential(fast, close, self.fast)
+        slow, lazy = exponential(slow, close, self.slow)
         if quick is None or lazy is None:
-            return (fast, slow, state[2]), (None, None, None)
+            return (fast, slow, smoothed), (None, None, None)
         line = quick - lazy
-        smoothed, signal = exponential(state[2], line, self.signal)
+        smoothed, signal = exponential(smoothed, line, self.signal)
         return (fast, slow, smoothed), (line, signal, None if signal is None else line - signal)

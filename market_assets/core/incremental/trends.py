@@ -31,18 +31,22 @@ class Supertrend(Indicator):
         ranges, atr = true_range(ranges, bar, self.n)
         if atr is None:
             return (row + 1, ranges, *state[2:]), (None,) * 6 + (False,)
+        close = bar.close
         middle, reach = (bar.high + bar.low) / 2.0, self.k * atr
         if direction:
-            upper = min(middle + reach, upper) if before <= upper else middle + reach
-            lower = max(middle - reach, lower) if before >= lower else middle - reach
-            turns = bar.close > upper if direction < 0 else bar.close < lower
+            above, below = middle + reach, middle - reach
+            upper = upper if before <= upper <= above else above
+            lower = lower if before >= lower >= below else below
+            turns = close > upper if direction < 0 else close < lower
             direction, turned = (-direction, True) if turns else (direction, turned)
         else:
             upper, lower, direction = middle + reach, middle - reach, -1
         line = lower if direction > 0 else upper
-        strengths = pushed(strengths, abs(bar.close - line) / atr if atr > 0 else None, STRENGTH_BARS)
+        strengths = pushed(strengths, abs(close - line) / atr if atr > 0 else None, STRENGTH_BARS)
         directions = pushed(directions, direction, CONSISTENT_BARS)
-        consistency = None if len(directions) < CONSISTENT_BARS else float(len(set(directions)) == 1)
+        consistency = None
+        if len(directions) == CONSISTENT_BARS:
+            consistency = 1.0 if directions.count(direction) == CONSISTENT_BARS else 0.0
         values = (line, direction, upper, lower, known_mean(strengths, STRENGTH_BARS), consistency)
         return (
             (row + 1, ranges, upper, lower, direction, turned, strengths, directions),

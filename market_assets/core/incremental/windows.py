@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import dist, log, sqrt
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from market_assets.core.incremental.protocol import Bar, Indicator, State, Values
 
@@ -21,8 +21,7 @@ def mean(window: tuple[float, ...], n: int) -> float | None:
 
 def known_mean(window: tuple[float | None, ...], n: int) -> float | None:
     """The same, None also while one of the values is unknown."""
-    known = tuple(value for value in window if value is not None)
-    return mean(known, n)
+    return None if None in window else mean(cast("tuple[float, ...]", window), n)
 
 
 def deviation(window: tuple[float, ...], middle: float, ddof: int = 0) -> float:

@@ -1,7 +1,7 @@
 """What must hold of stored crypto data: which judgement guards which table, and what it reads."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 import polars as pl
@@ -16,10 +16,11 @@ from market_assets.core.checks import (
     no_synthetic_source,
     run_partitions,
 )
-from market_assets.core.contracts import Table
+from market_assets.core.contracts import Contract, Table
 from market_assets.core.partitions import Span
 from market_assets.crypto import schemas
 from market_assets.crypto.checks import account, candles, overlays, signals
+from market_assets.crypto.partitions import LOOK_BACK_DAYS
 from market_assets.crypto.settings import MINUTES
 from market_assets.crypto.transforms import klines
 from market_assets.crypto.transforms import overlays as overlay_transforms
@@ -38,6 +39,8 @@ _LONG = timedelta(days=90)
 _COUNTS = ("archive_compared", "archive_conflicts")
 #: the last candle of the running day may still be on its way
 _UNDER_WAY = timedelta(minutes=2)
+#: a day is in the archive a day after its end, and is asked for there in the next night
+_ARCHIVED_AFTER = timedelta(days=2)
 
 
 def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
@@ -70,8 +73,8 @@ def _due(context: dg.AssetCheckExecutionContext) -> dict[str, tuple[datetime, da
     listings = Listings(found, vendors, now)
     due: dict[str, tuple[datetime, datetime]] = {}
     for key in _keys(context, schemas.CryptoKlines):
-        day, _, symbol = key.partition(partitions.SEPARATOR)
-        start = clock.instant(day)
+        symbol, day = _cut(key)
+        start = clock.instant(f"{day}")
         until = min(start + _DAY, (now - _UNDER_WAY).replace(second=0, microsecond=0))
         span = listings.window(symbol).within(start, until) if start < until else None
         if span is not None:
@@ -79,24 +82,32 @@ def _due(context: dg.AssetCheckExecutionContext) -> dict[str, tuple[datetime, da
     return due
 
 
-def _expected(context: dg.AssetCheckExecutionContext) -> int:
-    return sum((until - first) // _MINUTE for first, until in _due(context).values())
+def _minutes_due(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """Of each symbol and day of the run: how many minutes of it are over."""
+    cut = [(*_cut(key), (until - first) // _MINUTE) for key, (first, until) in _due(context).items()]
+    return pl.DataFrame(cut, {"symbol": pl.String, "day": pl.Date, "expected": pl.Int64}, orient="row")
 
 
 def _gaps(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Runs of missing minutes of the run's partitions, each with its cause."""
-    contract = schemas.CryptoKlines.contract()
-    stored = _store(context).read(contract, _keys(context, schemas.CryptoKlines), columns=["symbol", "ts"])
-    minutes = stored.with_columns(day=pl.col("ts").dt.date())
+    store, contract = _store(context), schemas.CryptoKlines.contract()
+    rows = store.read(contract, _keys(context, schemas.CryptoKlines), columns=["symbol", "ts"])
+    stored = contract.split(rows)
     found = [pl.DataFrame(schema={"symbol": pl.String(), **klines.GAPS})]
     for key, (first, until) in _due(context).items():
-        day, _, symbol = key.partition(partitions.SEPARATOR)
-        of_day = minutes.filter(pl.col("day") == date.fromisoformat(day))
-        own = of_day.filter(pl.col("symbol") == symbol)
+        symbol, day = _cut(key)
+        own = stored.get(key, rows.clear())
         if own.height < (until - first) // _MINUTE:
-            gaps = klines.gaps(own, of_day.filter(pl.col("symbol") != symbol), first, until)
+            # whether the venue was out is told by every other symbol, also by those this run did not ask
+            keys = [f"{day}{partitions.SEPARATOR}{name}" for name in settings().crypto.symbols if name != symbol]
+            gaps = klines.gaps(own, store.read(contract, keys, columns=["symbol", "ts"]), first, until)
             found.append(gaps.select(pl.lit(symbol).alias("symbol"), *klines.GAPS))
     return pl.concat(found)
+
+
+def _cut(key: str) -> tuple[str, date]:
+    day, _, symbol = key.partition(partitions.SEPARATOR)
+    return symbol, date.fromisoformat(day)
 
 
 def _stream_age_s(_: dg.AssetCheckExecutionContext) -> float | None:
@@ -115,31 +126,53 @@ def _candles(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     return _store(context).read(schemas.CryptoTimeframes.contract(), run_partitions(context))
 
 
-def _ages(_: dg.AssetCheckExecutionContext, store: PartitionStore) -> pl.DataFrame:
-    """Age of the newest candle of each symbol that is listed today."""
-    found, now = settings().crypto, clock.now()
+def _evening(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """Closes of the day before the run's first, of the run's symbols."""
+    keys, contract = _keys(context, schemas.CryptoKlines), schemas.CryptoKlines.contract()
+    symbols = sorted({_cut(key)[0] for key in keys})
+    day = min(_cut(key)[1] for key in keys) - _DAY if keys else None
+    before = [f"{day}{partitions.SEPARATOR}{name}" for name in symbols]
+    return _store(context).read(contract, before, columns=["symbol", "ts", "close"])
+
+
+def _ages(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """Age of the newest candle of each symbol that is listed today.
+
+    A candle is due once the running day was asked for again. Where only the archive is asked, days alone are due,
+    and those later.
+    """
+    found, now, columns = settings().crypto, clock.now(), ["symbol", "timeframe", "ts", "available_at"]
+    minutes = {name: max(length, found.cadence) for name, length in MINUTES.items()}
+    if not found.live:
+        now, minutes = now - _ARCHIVED_AFTER, {"1d": MINUTES["1d"]}
     symbols = listed(found, now.date())
     days = [now.date() - n * _DAY for n in range(4)]
     keys = [f"{day}{partitions.SEPARATOR}{name}" for day in days for name in symbols]
-    columns = ["symbol", "timeframe", "ts", "available_at"]
-    return candles.ages(store.read(schemas.CryptoTimeframes.contract(), keys, columns=columns), symbols, now)
+    rows = _store(context).read(schemas.CryptoTimeframes.contract(), keys, columns=columns)
+    return candles.ages(rows, symbols, minutes, now)
 
 
 def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    """Overlays of the run's first partition with candles, computed as if its second half had not happened."""
+    """Overlays of the run's first partition with rows, computed as if the second half of what is known were not."""
     found, contract = settings().crypto, schemas.CryptoTimeframes.contract()
     store = _store(context)
-    stored = set(store.partitions(contract))
-    key = next((key for key in _keys(context, schemas.CryptoOverlays) if key in stored), None)
+    key = next((key for key in _keys(context, schemas.CryptoOverlays) if _has_rows(store, contract, key)), None)
     if key is None:
         return schemas.CryptoOverlays.contract().empty()
-    day, _, symbol = key.partition(partitions.SEPARATOR)
-    start = clock.instant(day)
+    symbol, day = _cut(key)
+    start = clock.instant(f"{day}")
     longest = max(2 * found.overlays.lookback(name) * minutes for name, minutes in MINUTES.items())
-    days = [start.date() - n * _DAY for n in range(min(longest // (24 * 60), 320) + 1)]
+    days = [day - n * _DAY for n in range(min(longest // (24 * 60), LOOK_BACK_DAYS) + 1)]
     rows = store.read(contract, [f"{one}{partitions.SEPARATOR}{symbol}" for one in days])
-    known = rows.filter(pl.col("available_at") <= datetime.combine(start.date(), time(12), start.tzinfo))
-    return overlay_transforms.overlays(known, [start.date()], found, meter=ProcessMeter()).overlays
+    newest = rows.filter(pl.col("ts") >= start)["ts"].max()
+    half = start + (newest - start) / 2  # type: ignore[operator]
+    known = rows.filter(pl.col("available_at") <= half)
+    return overlay_transforms.overlays(known, [day], found, meter=ProcessMeter()).overlays
+
+
+def _has_rows(store: PartitionStore, contract: Contract, key: str) -> bool:
+    manifest = store.manifest(contract, key)
+    return manifest is not None and manifest.rows > 0
 
 
 def _last_90_days(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
@@ -159,10 +192,18 @@ def _last_calls(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     return rows.filter(pl.col("advisor_source") == "llm", pl.col("status").is_in(["ok", "parse_error"]))
 
 
+def _account_days(context: dg.AssetCheckExecutionContext) -> list[date]:
+    """The run's days on which there is an account."""
+    keys, start = _keys(context, schemas.CryptoPaperTrades), settings().crypto.account_start
+    return [day for day in Span.of(keys).days if day >= start]
+
+
 def _evening_before(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    """The account as the run's first day found it."""
-    contract, keys = schemas.CryptoPaperTrades.contract(), _keys(context, schemas.CryptoPaperTrades)
-    return _store(context).read(contract, [f"{Span.of(keys).days[0] - _DAY}"]) if keys else contract.empty()
+    """The account as the run's first day found it; without rows where it opens on that day."""
+    contract, days = schemas.CryptoPaperTrades.contract(), _account_days(context)
+    if not days or days[0] == settings().crypto.account_start:
+        return contract.empty()
+    return _store(context).read(contract, [f"{days[0] - _DAY}"])
 
 
 def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
@@ -182,6 +223,7 @@ CHECKS = [
     _checks(
         schemas.CryptoKlines,
         check(no_synthetic_source, blocking=True),
+        check(candles.candles_sound, blocking=True),
         check(candles.takers_within_volume, blocking=True),
         check(candles.closed_when_read, blocking=True),
         check(candles.minutes_complete),
@@ -190,7 +232,8 @@ CHECKS = [
         check(candles.quarantine_empty),
         check(candles.stream_alive),
         gaps=_gaps,
-        expected=_expected,
+        due=_minutes_due,
+        evening=_evening,
         told=_told,
         quarantined=lambda context: _store(context).read(
             schemas.CryptoKlines.contract().quarantine(), run_partitions(context)
@@ -200,12 +243,14 @@ CHECKS = [
     ),
     _checks(
         schemas.CryptoTimeframes,
+        check(candles.candles_sound, blocking=True),
         check(candles.sums_agree, blocking=True),
+        check(candles.changes_agree, blocking=True),
         check(candles.nothing_unclosed, blocking=True),
         check(candles.candles_complete),
         check(candles.candles_fresh),
         minutes=_minutes,
-        newest=lambda context: _ages(context, _store(context)),
+        newest=_ages,
     ),
     _checks(
         schemas.CryptoOverlays,
@@ -234,7 +279,7 @@ CHECKS = [
         n_symbols=lambda _: len(settings().crypto.symbols),
         today=lambda _: clock.today(),
     ),
-    _checks(schemas.CryptoSentiment),
+    _checks(schemas.CryptoSentiment, check(no_synthetic_source, blocking=True)),
     _checks(
         schemas.CryptoAdvice,
         check(signals.rules_labelled, blocking=True),
@@ -250,6 +295,7 @@ CHECKS = [
         check(account.entered_after_signal, blocking=True),
         check(account.positions_carried, blocking=True),
         check(account.drawdown_bearable),
+        days=_account_days,
         evening_before=_evening_before,
         paper=lambda _: settings().crypto.paper,
     ),

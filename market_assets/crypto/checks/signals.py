@@ -12,6 +12,7 @@ EXPECTED = (1.0, 5.0)
 _DAYS = 3
 _PARSED, PARSE_WARN, PARSE_ERROR = 20, 0.10, 0.50
 _TOLERANCE = 1e-9
+_LONG_DAYS = 90
 
 
 def stops_on_losing_side(frame: pl.DataFrame) -> Judgement:
@@ -41,9 +42,10 @@ def votes_add_up(frame: pl.DataFrame) -> Judgement:
 def both_sides_occur(last_90_days: pl.DataFrame) -> Judgement:
     """Over 90 days there are entries of both sides: rules that only ever go one way are broken."""
     count = dict(last_90_days.group_by("action").len().iter_rows())
-    days = last_90_days["ts"].dt.date().n_unique()
+    seen = last_90_days["ts"].dt.date().sort()
+    days = (seen[-1] - seen[0]).days + 1 if seen.len() else 0
     long, short = count.get("ENTER_LONG", 0), count.get("ENTER_SHORT", 0)
-    passed = days < 90 or bool(long and short)
+    passed = days < _LONG_DAYS or bool(long and short)
     return warn_unless(passed, days=days, long=long, short=short)
 
 

@@ -73,8 +73,9 @@ def backtest(
     curve = []
     for at, *prices in given.bars().select("ts", "open", "high", "low", "close").iter_rows():
         lab.live(Prices(*prices), at)
-        curve.append((at + timedelta(minutes=MINUTES[traded]), lab.equity))
-        lab.decide(orders.get(at))
+        closed_at = at + timedelta(minutes=MINUTES[traded])
+        curve.append((closed_at, lab.equity))
+        lab.decide(orders.get(at), closed_at)
     equity = pl.DataFrame(curve, schema=EQUITY, orient="row")
     trades = pl.DataFrame([_row(*one) for one in lab.positions], schema=TRADES)
     daily = daily_equity(equity, crypto.paper.start_equity)
@@ -120,8 +121,8 @@ class _Lab:
             held.live_through(bar, at, self.costs)
             self.realised += 0.0 if held.is_open else held.pnl
 
-    def decide(self, order: dict[str, Any] | None) -> None:
-        """What the strategy orders at the close of that candle."""
+    def decide(self, order: dict[str, Any] | None, at: datetime) -> None:
+        """What the strategy orders at the close of that candle, at that instant."""
         if order is None:
             return
         held = self.position
@@ -131,7 +132,7 @@ class _Lab:
                 held.exit_reason = "opposite_signal"
             elif self._is_doubted(order["confidence"]):
                 held.exit_reason = "confidence_drop"
-        is_same = held is not None and order["side"] == held.side
+        is_same = held is not None and order["side"] == held.side and not held.time_is_up(at)
         self.order = order if order["side"] is not None and not is_same else None
 
     def _is_doubted(self, confidence: float | None) -> bool:

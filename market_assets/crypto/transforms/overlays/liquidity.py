@@ -47,11 +47,16 @@ def compute(bars: pl.DataFrame, given: Given) -> pl.DataFrame:
     settings = given.settings.liquidity
     first = min(max(first_kept(bars, given.first), settings.window - 1), bars.height)
     columns = [floats(bars, name) for name in ("high", "low", "close", "volume")]
-    parts = [nulls(COLUMNS, first)]
+    parts: list[dict[str, Floats]] = []
+    ranges = [np.zeros(first, dtype=np.bool_)]
     for start in range(first, bars.height, _CHUNK):
         rows = slice(start - settings.window + 1, start + _CHUNK)
-        parts.append(_of_windows(Windows(*(sliding_window_view(c[rows], settings.window) for c in columns)), settings))
-    return pl.concat(parts)
+        windows = Windows(*(sliding_window_view(column[rows], settings.window) for column in columns))
+        ranges.append(windows.high.max(axis=1) > windows.low.min(axis=1))
+        parts.append(zone_values(Windows(*(column[ranges[-1]] for column in windows)), settings))
+    if not parts:
+        return nulls(COLUMNS, bars.height)
+    return _placed(typed(COLUMNS, _joined(parts)), np.concatenate(ranges))
 
 
 def zone_values(windows: Windows, settings: LiquiditySettings) -> dict[str, Floats]:
@@ -94,13 +99,24 @@ def strongest(shown: Profiles, close: Floats, settings: LiquiditySettings) -> Zo
     return Zones(price, np.divide(volume, mean, out=np.zeros_like(volume), where=mean > 0), stands)
 
 
-def _of_windows(windows: Windows, settings: LiquiditySettings) -> pl.DataFrame:
-    """The liquidity columns of each window; null where all its bars have one price."""
-    ranges = windows.high.max(axis=1) > windows.low.min(axis=1)
-    found = typed(COLUMNS, zone_values(Windows(*(column[ranges] for column in windows)), settings))
-    if ranges.all():
-        return found
-    rows = pl.Series(np.where(ranges, np.cumsum(ranges) - 1, -1))
+def _joined(parts: list[dict[str, Floats]]) -> dict[str, Floats]:
+    """The columns of several chunks, one chunk after the other; rows of zones are filled with NaN to one length."""
+    found: dict[str, Floats] = {}
+    for name in COLUMNS:
+        columns = [part[name] for part in parts]
+        if columns[0].ndim > 1:
+            most = max(column.shape[1] for column in columns)
+            room = ([(0, 0), (0, most - column.shape[1])] for column in columns)
+            columns = [
+                np.pad(column, width, constant_values=np.nan) for column, width in zip(columns, room, strict=True)
+            ]
+        found[name] = np.concatenate(columns)
+    return found
+
+
+def _placed(found: pl.DataFrame, there: NDArray[np.bool_]) -> pl.DataFrame:
+    """The rows of `found` where one is `there`, nulls where not: the bars of such a window have one price, or none."""
+    rows = pl.Series(np.where(there, np.cumsum(there) - 1, -1))
     return found.select(pl.all().gather(rows.set(rows < 0, None)))
 
 

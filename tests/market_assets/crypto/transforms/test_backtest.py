@@ -165,12 +165,19 @@ def test_golden_of_the_paper_account():
         (signal(hour=2, side=0, feature_confidence=0.65), "confidence_drop", 2),
         (signal(hour=2, side=0, feature_confidence=0.66), "time", 5),
         (signal(hour=2), "time", 5),
+        (signal(hour=2, feature_confidence=0.62), "confidence_drop", 2),
     ],
 )
 def test_convergence_leaves_like_the_account(later, reason, hour):
     """By four votes against, by lost confidence, or after 240 minutes; always at an open."""
     (row,) = converging(signal(), later, bars=[FLAT] * 8).trades.to_dicts()
     assert (row["exit_reason"], row["exit_ts"]) == (reason, T0 + hour * HOUR)
+
+
+def test_convergence_may_follow_itself():
+    """The market still says long when the time is up: sold and bought again at that open."""
+    found = converging(signal(), signal(hour=5), bars=[FLAT] * 8).trades
+    assert found.select("entry_ts", "exit_reason").rows() == [(T0 + HOUR, "time"), (T0 + 5 * HOUR, None)]
 
 
 def test_convergence_turns():

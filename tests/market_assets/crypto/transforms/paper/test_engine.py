@@ -155,6 +155,24 @@ def test_a_decision_at_midnight_closes_on_the_next_day():
     assert state(found, D0 + DAY)["realised_pnl"] == pytest.approx(2.0)
 
 
+def test_half_a_position_goes_on_the_next_day():
+    """One target and a trail on the first day, the next target on the second, and then the trail that was carried."""
+    prices = candles(
+        days=2,
+        m1400=(100, 102, 100, 102),
+        m1450=(102, 104, 102, 102),
+        m1460=(102, 102, 100.4, 101),
+    )
+    found = traded([signal(hour=22)], prices, days=2)
+    today, tomorrow = position(found), position(found, D0 + DAY)
+    units = today["qty"]
+    assert (today["n_targets_hit"], today["trail_armed"], today["stop_price"]) == (1, True, 100.5)
+    assert (today["qty_open"], today["pnl"]) == pytest.approx((units / 2, units))
+    assert (tomorrow["n_targets_hit"], tomorrow["exit_reason"], tomorrow["status"]) == (2, "trail", "closed")
+    assert tomorrow["proceeds"] == pytest.approx(units * (0.5 * 102 + 0.25 * 104 + 0.25 * 100.5))
+    assert state(found, D0 + DAY)["realised_pnl"] == pytest.approx(tomorrow["pnl"] - today["pnl"])
+
+
 def test_an_order_waits_over_midnight():
     """No candle from midnight on: three minutes later it is filled, after five it is given up, on the new day."""
     late = signal(hour=24)
@@ -199,11 +217,10 @@ def limit(**changed):
 
 def test_a_limit_order_waits_at_its_zone():
     """It is filled where the price comes down to it, without slippage, and takes no profit of that candle."""
-    prices = candles(m60=(100, 100, 99.8, 100), m65=(100, 103, 99.5, 102.5), m66=(102.5, 102.5, 102, 102))
+    prices = candles(m60=(100, 100, 99.8, 100), m65=(100, 103, 99.5, 101))
     row = position(traded([signal(limit_price=99.6)], prices, crypto=limit(slippage_pct=0.05)))
     assert (row["entry_price"], row["entry_ts"]) == (99.6, ONE + 5 * MINUTE)
-    assert row["n_targets_hit"] == 1
-    assert row["exit_ts"] >= ONE + 6 * MINUTE
+    assert (row["n_targets_hit"], row["exit_reason"]) == (0, "time")
 
 
 def test_a_limit_order_expires_after_15_minutes():
