@@ -168,7 +168,7 @@ def _pipeline(services: Services) -> dict[str, Any]:
         **equities,
         "status": worst(one["status"] for one in stored) if stored else "degraded",
         "cache_hit_rate": services.cache.facts().hit_rate,
-        "detail": "; ".join(details) if stored else "nothing is stored yet; materialise a domain in Dagster",
+        "detail": ("; ".join(details) or None) if stored else "nothing is stored yet; materialise a domain in Dagster",
     }
 
 

@@ -28,6 +28,15 @@ def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleSt
     """The schedules of the domain. All times are UTC."""
     crypto = settings.crypto
 
+    def days(name: str, first: date, last: date, at: datetime) -> Asked:
+        """One run over these days of every symbol, as far as they have begun to be partitions."""
+        first = max(first, crypto.start_date)
+        if first > last:
+            return dg.SkipReason(f"{last} is before crypto.start_date")
+        symbols = SYMBOL.get_partition_keys()
+        ends = [f"{day}{partitions.SEPARATOR}{one}" for day, one in ((first, symbols[0]), (last, symbols[-1]))]
+        return [dg.RunRequest(run_key=f"{name}:{at.isoformat()}", tags=partitions.range_tags(*ends))]
+
     def ticking(
         name: str, cron: str, target: dg.AssetSelection, description: str
     ) -> Callable[[Callable[[dg.ScheduleEvaluationContext], Asked]], dg.ScheduleDefinition]:
@@ -49,18 +58,17 @@ def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleSt
             return dg.SkipReason("crypto.live is off: the archive has closed days only")
         if is_live(settings, at):
             return dg.SkipReason("the stream hands over the running day")
-        return _days("crypto-current", at.date(), at.date(), at)
+        return days("crypto-current", at.date(), at.date(), at)
 
     @ticking("crypto_final", "5 0 * * *", CHAIN, "Asks for all of yesterday's candles.")
     def final(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
-        return _days("crypto-final", at.date() - _DAY, at.date() - _DAY, at)
+        return days("crypto-final", at.date() - _DAY, at.date() - _DAY, at)
 
     @ticking("crypto_late", "0 4 * * *", CHAIN, "Asks for the trailing days again, from the archive where it has them.")
     def late(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
-        first = max(at.date() - crypto.trailing_days * _DAY, crypto.start_date)
-        return _days("crypto-late", first, at.date() - _DAY, at)
+        return days("crypto-late", at.date() - crypto.trailing_days * _DAY, at.date() - _DAY, at)
 
     @ticking(
         "crypto_sentiments", "10 0 * * *", dg.AssetSelection.assets("crypto_sentiment"), "Asks for the sentiment index."
@@ -79,10 +87,3 @@ def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleSt
         description="Judges how old candles are and whether the stream lives, also when nothing arrives.",
     )
     return [current, final, late, sentiments, freshness]
-
-
-def _days(name: str, first: date, last: date, at: datetime) -> list[dg.RunRequest]:
-    """One run over these days of every symbol."""
-    symbols = SYMBOL.get_partition_keys()
-    ends = [f"{day}{partitions.SEPARATOR}{one}" for day, one in ((first, symbols[0]), (last, symbols[-1]))]
-    return [dg.RunRequest(run_key=f"{name}:{at.isoformat()}", tags=partitions.range_tags(*ends))]

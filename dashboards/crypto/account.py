@@ -15,23 +15,25 @@ _DAY = timedelta(days=1)
 _BEYOND = 2.5
 _HEIGHTS = (0.54, 0.23, 0.23)
 _GAP = 0.09
+#: so few points that plotly would tick parts of days
+_FEW = 8
 
 
 def curve(days: pl.DataFrame) -> pl.DataFrame:
-    """Equity at the end of each day, before it what it started with; a day that is not stored is null.
+    """Equity, drawdown, exposure at the end of each day, before it the equity it started with; null where unknown.
 
     `days`: rows of `readers.equity` of one account.
     """
-    first = days.select(
-        pl.col("day").first() - _DAY,
-        equity=pl.col("equity_start").first(),
-        drawdown=1.0 - pl.col("equity_start").first() / pl.max_horizontal("equity_start", "peak_equity").first(),
-        exposure=pl.lit(0.0),
+    start = days.head(1).select(
+        pl.col("day") - _DAY,
+        equity=pl.col("equity_start"),
+        drawdown=pl.lit(None, pl.Float64),
+        exposure=pl.lit(None, pl.Float64),
     )
     ends = days.select(
         "day", equity=pl.col("equity_end"), drawdown=pl.col("drawdown_ratio"), exposure=pl.col("exposure_ratio")
     )
-    return pl.concat([first, ends]).upsample("day", every="1d")
+    return pl.concat([start, ends]).upsample("day", every="1d")
 
 
 def equity_figure(days: pl.DataFrame, paper: PaperSettings, theme: Theme, *, most: int) -> go.Figure:
@@ -68,6 +70,9 @@ def equity_figure(days: pl.DataFrame, paper: PaperSettings, theme: Theme, *, mos
     figure.update_layout(height=430, margin={"t": 22}, hovermode="x unified", dragmode="zoom", uirevision="account")
     figure.update_xaxes(**theme.axis(), hoverformat="%Y-%m-%d", **theme.crosshair(), range=_room(points["day"]))
     figure.update_yaxes(**theme.axis(), side="right", nticks=6, fixedrange=True)
+    if points.height <= _FEW:
+        figure.update_xaxes(dtick=_DAY / timedelta(milliseconds=1))
+    figure.update_yaxes(row=1, exponentformat="none", separatethousands=True)
     figure.update_yaxes(row=2, nticks=3)
     figure.update_yaxes(row=3, nticks=3, rangemode="tozero")
     return figure

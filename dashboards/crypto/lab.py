@@ -9,6 +9,7 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from dashboards import downsample
+from dashboards.crypto.orders import EXITS
 from dashboards.theme import LEGEND, Theme
 
 Freshness = Literal["fresh", "stale", "outdated"]
@@ -55,17 +56,16 @@ def lab_figure(
 ) -> go.Figure:
     """Candles (`ts`, OHLC; at least one) with entries and exits, below them the equity and what holding had come to.
 
-    `trades` and `equity` are those of a Backtest. While `view` is the same, the reader's zoom stays.
+    `trades` and `equity` are those of a Backtest on `bars`. While `view` is the same, the reader's zoom stays.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.68, 0.32])
     shown = downsample.bars(bars, "ts", most)
     figure.add_trace(_candles(shown, theme), row=1, col=1)
     for trace in (*_ways(trades, theme), *_exits(trades, theme), *_entries(trades, theme)):
         figure.add_trace(trace, row=1, col=1)
-    first = bars["open"][0]
-    holding = bars.select("ts", value=start_equity * pl.col("close") / first)
+    holding = equity.with_columns(value=start_equity * bars["close"] / bars["open"][0])
     figure.add_trace(
-        _line(holding, "ts", "value", "holding the symbol, no costs", theme.muted, "dot", most), row=2, col=1
+        _line(holding, "at", "value", "holding the symbol, no costs", theme.muted, "dot", most), row=2, col=1
     )
     figure.add_trace(_line(equity, "at", "equity", "equity", theme.accent, "solid", most), row=2, col=1)
     figure.add_hline(y=start_equity, line={"color": theme.grid, "width": 1}, row=2, col=1)
@@ -91,13 +91,13 @@ def trades_csv(trades: pl.DataFrame, **about: str) -> str:
     return trades.select(*labels, *trades.columns).write_csv(datetime_format="%Y-%m-%dT%H:%M:%SZ")
 
 
-def trade_rows(trades: pl.DataFrame) -> list[dict[str, object]]:
-    """Rows of the grid of trades, the newest entry first."""
+def trade_rows(trades: pl.DataFrame, most: int) -> list[dict[str, object]]:
+    """Rows of the grid of trades, the newest entry first: at most `most`."""
     clocked = [pl.col(name).dt.strftime("%Y-%m-%d %H:%M") for name in ("entry_ts", "exit_ts")]
     said = pl.when(pl.col("status") == "open").then(pl.lit("still open")).otherwise(
-        pl.col("exit_reason").str.replace_all("_", " ")
+        pl.col("exit_reason").replace(EXITS)
     )  # fmt: skip
-    return trades.with_row_index("n", offset=1).reverse().with_columns(*clocked, said=said).to_dicts()
+    return trades.with_row_index("n", offset=1).tail(most).reverse().with_columns(*clocked, said=said).to_dicts()
 
 
 def _candles(shown: pl.DataFrame, theme: Theme) -> go.Candlestick:
@@ -161,7 +161,7 @@ def _exits(trades: pl.DataFrame, theme: Theme) -> list[go.Scatter]:
         return []
     said = "%{y:,.6~g}, %{customdata[0]}, %{customdata[1]:+,.2f} USD<extra>left</extra>"
     left = _marks(done, "exit", "circle-open", theme.muted, said, "exit", theme)
-    reasons = done["exit_reason"].str.replace_all("_", " ")
+    reasons = done["exit_reason"].replace(EXITS)
     left.update(customdata=[list(row) for row in zip(reasons, done["pnl"], strict=True)])
     return [left]
 
@@ -171,7 +171,7 @@ def _marks(part: pl.DataFrame, event: str, symbol: str, colour: str, said: str, 
         x=part[f"{event}_ts"].to_list(),
         y=part[f"{event}_price"].to_list(),
         mode="markers",
-        marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 1.2, "color": theme.text}},
+        marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 1, "color": theme.surface}},
         hovertemplate=said,
         name=name,
     )

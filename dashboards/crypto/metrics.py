@@ -54,7 +54,7 @@ TARGETS = {
 }
 COUNTS = (
     Metric("n_trades", "Closed trades", _count),
-    Metric("n_breakeven", "of them neither won nor lost", _count),
+    Metric("n_breakeven", "Neither won nor lost", _count),
     Metric("n_obs", "Daily returns", _count),
 )
 METRICS = (

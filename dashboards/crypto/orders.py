@@ -1,11 +1,8 @@
 """Positions and orders of the simulated account in words. Pure."""
 
-from datetime import timedelta
 from typing import Any
 
 import polars as pl
-
-from market_assets.crypto.settings import PaperSettings
 
 #: why an order was refused or cancelled -> in words
 _REASONS = {
@@ -20,7 +17,8 @@ _REASONS = {
     "no_stop": "no stop is known",
     "beyond_stop": "the next open was beyond its stop",
 }
-_LEFT = {
+#: why a position was left -> in words
+EXITS = {
     "stop": "stop",
     "target": "targets",
     "trail": "trailing stop",
@@ -29,16 +27,6 @@ _LEFT = {
     "confidence_drop": "confidence fell",
     "day_open": "open of the day",
 }
-
-
-def reason_said(reason: str | None) -> str:
-    """Why an order was refused or cancelled."""
-    return "not said" if reason is None else _REASONS.get(reason, reason.replace("_", " "))
-
-
-def exit_said(reason: str | None) -> str:
-    """Why a position was left; empty while nothing ends it."""
-    return "" if reason is None else _LEFT.get(reason, reason.replace("_", " "))
 
 
 def held(positions: pl.DataFrame, equity: float | None) -> list[dict[str, Any]]:
@@ -53,21 +41,10 @@ def held(positions: pl.DataFrame, equity: float | None) -> list[dict[str, Any]]:
                 "share": value / equity if value is not None and equity else None,
                 "next_target": ahead[0] if ahead else None,
                 "stop_said": "trailing" if row["trail_armed"] else "",
-                "ends_said": exit_said(row["exit_reason"]),
+                "ends_said": EXITS.get(row["exit_reason"], ""),
             }
         )
     return rows
-
-
-def waiting(pending: pl.DataFrame, paper: PaperSettings) -> list[dict[str, Any]]:
-    """Pending orders of CryptoPaperTrades, with where each waits and until when."""
-    found = []
-    for row in pending.iter_rows(named=True):
-        is_limit = row["limit_price"] is not None
-        minutes = paper.zone_limit_min if is_limit else paper.no_bar_min
-        at = row["signal_time"]
-        found.append({**row, "until": None if at is None else at + timedelta(minutes=minutes)})
-    return found
 
 
 def closed_rows(trades: pl.DataFrame) -> list[dict[str, Any]]:
@@ -79,7 +56,7 @@ def closed_rows(trades: pl.DataFrame) -> list[dict[str, Any]]:
             entry=_clock("entry_ts"),
             exit=_clock("exit_ts"),
             held_min=(pl.col("exit_ts") - pl.col("entry_ts")).dt.total_seconds() / 60.0,
-            left=pl.col("exit_reason").replace(_LEFT),
+            left=pl.col("exit_reason").replace(EXITS),
         )
         .to_dicts()
     )
@@ -92,7 +69,7 @@ def rejected_rows(rejected: pl.DataFrame) -> list[dict[str, Any]]:
         .select(
             *("trade_id", "symbol", "side", "signal_price", "feature_confidence", "size_ratio"),
             signal=_clock("signal_time"),
-            why=pl.col("reason").map_elements(reason_said, return_dtype=pl.String, skip_nulls=False),
+            why=pl.col("reason").replace(_REASONS).fill_null("not said"),
         )
         .to_dicts()
     )

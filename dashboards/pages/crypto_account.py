@@ -13,8 +13,8 @@ from dashboards.crypto.metrics import usd
 from dashboards.figures import empty_figure
 from dashboards.pages import crypto_metrics, widgets, wording
 from dashboards.pages.controls import HIDDEN, THEME, VIEWPORT, graph, nothing, points
-from dashboards.pages.crypto_lists import grid_height
-from dashboards.pages.crypto_shared import TICK, VERSION, cards, price, signed_percent
+from dashboards.pages.crypto_positions import held_table, waiting_table
+from dashboards.pages.crypto_shared import TICK, VERSION, cards, grid_height, signed_percent
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
 from dashboards.theme import theme as look
@@ -51,12 +51,6 @@ _REJECTED = [
     widgets.column("feature_confidence", "Confidence", ".2f", minWidth=92),
     widgets.column("size_ratio", "Size", ".2%", minWidth=74),
 ]
-_HELD = (
-    ("symbol", "left"), ("side", "left"), ("size", "right"), ("entered, UTC", "left"), ("entry", "right"),
-    ("mark", "right"), ("stop", "right"), ("next target", "right"), ("unrealised", "right"), ("realised", "right"),
-    ("of equity", "right"), ("sold at the latest", "left"),
-)  # fmt: skip
-_WAITING = (("symbol", "left"), ("side", "left"), ("signal, UTC", "left"), ("order", "left"), ("size", "right"))
 
 
 def layout(_services: Services, _search: str) -> Component:
@@ -107,25 +101,27 @@ def register(app: Dash, services: Services) -> None:
     """Connect the tab."""
     crypto_metrics.register(app, services)
 
+    @app.callback(Output("account-cards", "children"), VERSION, TICK)
+    @in_thread
+    def show_cards(_version: Any, _tick: Any) -> Any:
+        days, _ = account(services)
+        return [] if days.is_empty() else _cards(services, days, _of(services, "open").height)
+
     @app.callback(
         Output("account-note", "children"),
         Output("account-place", "style"),
-        Output("account-cards", "children"),
         Output("account-held", "children"),
         Output("account-waiting", "children"),
         Output("account-gauge-said", "children"),
         VERSION,
-        TICK,
     )
     @in_thread
-    def show(_version: Any, _tick: Any) -> Any:
+    def show(_version: Any) -> Any:
         days, why = account(services)
         if days.is_empty():
-            return why, HIDDEN, [], [], [], ""
-        newest = days.row(-1, named=True)
-        held = orders.held(_of(services, "open"), newest["equity_end"])
-        waiting = orders.waiting(_of(services, "pending"), services.settings.crypto.paper)
-        return [], {}, _cards(services, days, held), _held(held), _waiting(waiting), _deepest(services, days)
+            return why, HIDDEN, [], [], ""
+        held = orders.held(_of(services, "open"), days["equity_end"][-1])
+        return [], {}, held_table(held), waiting_table(_of(services, "pending")), _deepest(services, days)
 
     @app.callback(
         Output("account-plot", "figure"),
@@ -190,7 +186,7 @@ def _of(services: Services, status: TradeStatus) -> pl.DataFrame:
     return found.filter(pl.col("strategy_version") == services.settings.crypto.signals.strategy_version)
 
 
-def _cards(services: Services, days: pl.DataFrame, held: list[dict[str, Any]]) -> Component:
+def _cards(services: Services, days: pl.DataFrame, n_held: int) -> Component:
     paper = services.settings.crypto.paper
     newest, start = days.row(-1, named=True), days["equity_start"][0]
     gained, of_day = newest["equity_end"] - start, newest["equity_end"] - newest["equity_start"]
@@ -209,7 +205,7 @@ def _cards(services: Services, days: pl.DataFrame, held: list[dict[str, Any]]) -
             _tone(of_day),
         ),
         widgets.card(
-            "Unrealised", usd(newest["unrealised_pnl"]), f"{len(held)} of at most {paper.max_positions} positions"
+            "Unrealised", usd(newest["unrealised_pnl"]), f"{n_held} of at most {paper.max_positions} positions"
         ),
         widgets.card(
             "Exposure",
@@ -233,49 +229,6 @@ def _tone(value: float) -> widgets.Tone:
     return "good" if value > 0 else "bad"
 
 
-def _held(rows: list[dict[str, Any]]) -> Component:
-    if not rows:
-        return html.P("The account holds nothing.", className="quiet")
-    return widgets.table(_HELD, [_held_row(row) for row in rows])
-
-
-def _held_row(row: dict[str, Any]) -> list[Any]:
-    latest = row["ends_said"] and f"next candle: {row['ends_said']}"
-    stop = price(row["stop_price"]) + (f" ({row['stop_said']})" if row["stop_said"] else "")
-    return [
-        html.Span(row["symbol"], className="strong"),
-        _side(row["side"]),
-        price(row["qty_open"]),
-        _clock(row["entry_ts"]),
-        price(row["entry_price"]),
-        price(row["mark_price"]),
-        stop,
-        price(row["next_target"]),
-        _money(row["unrealised_pnl"]),
-        _money(row["pnl"]),
-        wording.percent(row["share"], 2),
-        latest or _clock(row["time_stop_at"]),
-    ]
-
-
-def _waiting(rows: list[dict[str, Any]]) -> Component:
-    if not rows:
-        return html.P("No order waits for the next day.", className="quiet")
-    return widgets.table(
-        _WAITING,
-        [
-            [
-                html.Span(row["symbol"], className="strong"),
-                _side(row["side"]),
-                _clock(row["signal_time"]),
-                "next open" if row["limit_price"] is None else f"limit {price(row['limit_price'])}",
-                wording.percent(row["size_ratio"], 2),
-            ]
-            for row in rows
-        ],
-    )
-
-
 def _deepest(services: Services, days: pl.DataFrame) -> str:
     limit = wording.percent(services.settings.crypto.paper.max_drawdown, 0)
     return (
@@ -289,16 +242,3 @@ def _told(rows: list[dict[str, Any]], none: str) -> tuple[Any, str, dict[str, st
         return rows, none, HIDDEN
     more = f"The newest {_MOST:,}." if len(rows) == _MOST else f"{len(rows):,} in all."
     return rows, more, grid_height(len(rows))
-
-
-def _side(side: str | None) -> Component:
-    return widgets.pill(side or wording.UNKNOWN, {"long": "good", "short": "bad"}.get(side or "", "idle"))  # type: ignore[arg-type]
-
-
-def _money(value: float | None) -> Component:
-    mark = "" if not value else "cell-buy" if value > 0 else "cell-sell"
-    return html.Span(wording.NO_DATA if value is None else f"{value:+,.2f} USD", className=mark)
-
-
-def _clock(at: Any) -> str:
-    return wording.NO_DATA if at is None else f"{at:%Y-%m-%d %H:%M}"

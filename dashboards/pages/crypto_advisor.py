@@ -37,7 +37,8 @@ _STATUS: dict[str, widgets.Tone] = {
 
 def layout(services: Services, _search: str) -> Component:
     """The tab, empty but for whether a model is asked."""
-    symbols = [(_EVERY, "all symbols"), *((name, name) for name in services.settings.crypto.symbols)]
+    names = {_EVERY: "all symbols", **{name: name for name in services.settings.crypto.symbols}}
+    symbols = [{"value": name, "label": label} for name, label in names.items()]
     calls = [(_EVERY, "All"), *((call, call) for call in CALLS)]
     return html.Div(
         [
@@ -50,13 +51,7 @@ def layout(services: Services, _search: str) -> Component:
                 controls=[
                     widgets.choice("advisor-call", calls, _EVERY),
                     html.Div(
-                        dropdown(
-                            "advisor-symbol",
-                            [{"value": name, "label": label} for name, label in symbols],
-                            _EVERY,
-                            "all symbols",
-                            multi=False,
-                        ),
+                        dropdown("advisor-symbol", symbols, _EVERY, "all symbols", multi=False),
                         className="scope-pick",
                     ),
                 ],
@@ -80,30 +75,25 @@ def _hint(services: Services) -> Component:
             "POST /api/v1/crypto/chat, with an API key.",
             className="quiet",
         )
-    lacking = (
-        f"It is switched on, but {KEY_VARIABLE} is not set."
-        if advice.enabled
-        else "It is switched off, as it is unless asked for."
-    )
+    lacking = f"It is switched on, but {KEY_VARIABLE} is not set." if advice.enabled else "It is switched off."
+    wanted = ("pip install 'market-assets[llm]'", "MARKET_ASSETS_CRYPTO__ADVICE__ENABLED=true", f"{KEY_VARIABLE}=...")
     return widgets.panel(
         "No language model is asked",
         html.P(
             [
                 f"{lacking} Rows labelled ",
                 _source("rule"),
-                " repeat what the rules decided; they are nobody's opinion. To ask a model, install the extra llm, set "
-                "these and start the app and Dagster anew:",
+                " repeat what the rules decided; they are nobody's opinion. To ask a model, install the extra, set "
+                "these in the environment, and start the app and Dagster anew:",
             ]
         ),
-        html.Code(
-            f"MARKET_ASSETS_CRYPTO__ADVICE__ENABLED=true  {KEY_VARIABLE}=...", className="empty-command"
-        ),
+        html.Div([html.Code(each, className="empty-command") for each in wanted], className="pills"),
         html.P(
             f"Settings under crypto.advice: model {advice.model} at {advice.base_url}, "
             f"at most {advice.max_calls_per_day:,} calls a day.",
             className="quiet",
         ),
-    )  # fmt: skip
+    )
 
 
 def register(app: Dash, services: Services) -> None:

@@ -25,8 +25,7 @@ from dashboards.pages.controls import (
     share,
 )
 from dashboards.pages.crypto_backtest_runs import Run, Runs
-from dashboards.pages.crypto_lists import grid_height
-from dashboards.pages.crypto_shared import TICK, VERSION, cards, signed_percent
+from dashboards.pages.crypto_shared import TICK, VERSION, cards, grid_height, signed_percent
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
 from dashboards.theme import theme as look
@@ -56,6 +55,8 @@ _GRID = [
 ]
 #: width that a candle needs, and below which a plot has no room for its legend
 _PIXELS, _NARROW = 2, 600
+#: newest trades that are listed
+_MOST = 1000
 #: metrics that have a card
 _SHOWN = ("win_rate_ratio", "sharpe", "max_drawdown_ratio")
 
@@ -148,8 +149,9 @@ def register(app: Dash, services: Services) -> None:
             run = runs.of(LabQuery.of(text))
         except NotMaterialised as lacking:
             return [nothing(lacking)], HIDDEN, "", [], [], [], "", HIDDEN, True
-        rows = trade_rows(run.found.trades)
+        rows, n_trades = trade_rows(run.found.trades, _MOST), run.found.trades.height
         told = _counted(run) if rows else "The strategy entered nothing in this range."
+        told += f". The newest {_MOST:,} of {n_trades:,}; the file holds all." if n_trades > _MOST else ""
         shown = grid_height(len(rows)) if rows else HIDDEN
         return [], {}, said(run), _cards(run, services), metrics(run), rows, told, shown, not rows
 
@@ -168,9 +170,9 @@ def register(app: Dash, services: Services) -> None:
             return empty_figure(look(theme))
         start = services.settings.crypto.paper.start_equity
         trades, equity = run.found.trades, run.found.equity
-        return lab_figure(
-            run.bars, trades, equity, start, look(theme), most=points(viewport) // 2, view=text or "plain"
-        )
+        wide = viewport is None or viewport >= _NARROW
+        most, view = points(viewport) // _PIXELS, text or "plain"
+        return lab_figure(run.bars, trades, equity, start, look(theme), most=most, view=view, legend=wide)
 
     @app.callback(Output("lab-age", "children"), Input(_QUERY, "data"), VERSION, TICK)
     @in_thread

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from threading import Lock
 
 import polars as pl
 
@@ -50,10 +51,13 @@ class Runs:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._kept = lru_cache(maxsize=_KEPT)(self._ran)
+        # the plot and the cards of a run ask for it at once
+        self._one_at_a_time = Lock()
 
     def of(self, query: LabQuery) -> Run:
         """Run it, unless it was run on what is stored. Raises NotMaterialised where candles or decisions lack."""
-        return self._kept(query, self._services.data.version(TABLES))
+        with self._one_at_a_time:
+            return self._kept(query, self._services.data.version(TABLES))
 
     def timeframe(self, query: LabQuery) -> str:
         """The timeframe it trades on: the strategy's own, or the one asked for."""
@@ -84,8 +88,8 @@ class Runs:
         newest, days = self.newest(query), RANGES[query.range]
         if newest is None:
             raise NotMaterialised(
-                f"{_FRAMES} holds no {timeframe} candle of {symbol}. If it is among crypto.symbols, materialise its days "
-                f"in the Dagster UI, or run: dagster asset materialize -m market_assets.definitions "
+                f"{_FRAMES} holds no {timeframe} candle of {symbol}. If it is among crypto.symbols, materialise its "
+                f"days in the Dagster UI, or run: dagster asset materialize -m market_assets.definitions "
                 f"--select crypto_klines,{_FRAMES} --partition '{clock.today()}|{symbol}'"
             )
         start = None if days is None else newest - timedelta(days=days) + timedelta(minutes=MINUTES[timeframe])

@@ -18,7 +18,7 @@ from market_assets.crypto.settings import OVERLAYS
 _ACTION_TONES: dict[str, widgets.Tone] = {"ENTER_LONG": "good", "ENTER_SHORT": "bad", "HOLD": "idle"}
 _VOTES = {1: ("\u25b2", "long", "good"), -1: ("\u25bc", "short", "bad"), 0: ("\u2013", "none", "idle")}
 _DIRECTIONS = {1: "up", -1: "down", 0: "undecided"}
-_OVERLAY_NAMES = {"base": "Base", **{name: LAYERS[name] for name in OVERLAYS}}
+_OVERLAY_NAMES: dict[str, str] = {"base": "Base", **{name: LAYERS[name] for name in OVERLAYS}}
 
 
 def cards(change_24h: float | None, overlays: pl.DataFrame, timeframe: str) -> list[Component]:

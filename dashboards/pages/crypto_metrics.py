@@ -28,7 +28,6 @@ def layout() -> Component:
         controls=[
             html.Div(dropdown("metrics-scope", [_WHOLE], _ALL, "whole account", multi=False), className="scope-pick")
         ],
-        name="metrics-panel",
     )
 
 

@@ -16,11 +16,18 @@ REFRESH_MS = 10_000
 VERSION = Input("crypto-version", "data")
 #: ten seconds have passed, so ages have changed
 TICK = Input("crypto-tick", "n_intervals")
+#: pixels of a grid's head, of a row, of its scroll bar; rows from which on it scrolls
+_HEAD, _ROW, _BAR, _MOST = 36, 32, 16, 12
 
 
 def cards(*items: Component) -> Component:
     """A row of cards, wide enough for what they say."""
     return html.Div(list(items), className="cards crypto-cards")
+
+
+def grid_height(n_rows: int) -> dict[str, str]:
+    """The style of a grid's place: as tall as its rows need, up to a screenful that then scrolls."""
+    return {"height": f"{_HEAD + _ROW * min(n_rows, _MOST) + _BAR}px"}
 
 
 def price(value: float | None) -> str:

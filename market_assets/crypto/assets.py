@@ -15,8 +15,8 @@ from market_assets.core import clock, partitions
 from market_assets.core.market_asset import market_asset, market_assets_together
 from market_assets.core.partitions import Span
 from market_assets.crypto import lineage, schemas
-from market_assets.crypto.partitions import DAY, LOOK_BACK_DAYS, SYMBOL_DAY
-from market_assets.crypto.settings import MINUTES
+from market_assets.crypto.partitions import DAY, SYMBOL_DAY
+from market_assets.crypto.settings import LOOK_BACK_DAYS, MINUTES
 from market_assets.crypto.transforms import overlays, paper, signals, success_metrics, timeframes
 from market_assets.settings import settings
 from resources.crypto_advice import advise
@@ -76,10 +76,8 @@ def crypto_overlays(
     context: dg.AssetExecutionContext, crypto_timeframes: pl.LazyFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     span, found = Span.of(context.partition_keys), settings().crypto
-    # twice the look-back in time, so that missing candles do not shorten it in number
     wanted = [
-        (pl.col("timeframe") == name) & (pl.col("ts") >= span.first - 2 * found.overlays.lookback(name) * minutes)
-        for name, minutes in ((name, timedelta(minutes=n)) for name, n in MINUTES.items())
+        (pl.col("timeframe") == name) & (pl.col("ts") >= span.first - found.overlays.reach(name)) for name in MINUTES
     ]
     computed = overlays.overlays(
         crypto_timeframes.filter(pl.any_horizontal(wanted)).collect(), span.days, found, meter=ProcessMeter()

@@ -108,7 +108,9 @@ _EARNED = [*_FILLED, *_EXITED]
 PAPER_TRADES = {
     **same_columns(CryptoPaperTrades, CryptoSignals),
     **_from(_of(_KLINES, "ts"), "day"),
+    **_from(_of(_SIGNALS, "symbol", "timeframe", "ts", "strategy_version"), "trade_id"),
     **_from(_of(_SIGNALS, "price"), "signal_price"),
+    **_from(_of(_SIGNALS, "stop_price"), "initial_stop_price"),
     **_from(_of(_SIGNALS, "action"), "side"),
     **_from(_FILLED, "qty", "entry_ts", "entry_price"),
     **_from(
@@ -116,6 +118,7 @@ PAPER_TRADES = {
         *("qty_open", "n_targets_hit", "trail_armed", "exit_ts", "exit_price", "exit_reason", "status", "reason"),
         *("proceeds", "fees", "pnl", "pnl_pct", "r_multiple", "unrealised_pnl"),
         *("equity_start", "equity_end", "peak_equity", "realised_pnl", "exposure_ratio", "drawdown_ratio"),
+        *("entry_exposure_ratio", "entry_group_ratio"),
     ),
     **_from(_of(_KLINES, "close"), "mark_price", "closes_31d"),
 }

@@ -7,9 +7,6 @@ from market_assets.settings import settings
 
 _CRYPTO = settings().crypto
 
-#: days of candles that the overlays of a day may look back on
-LOOK_BACK_DAYS = 320
-
 SYMBOL = dg.StaticPartitionsDefinition(list(_CRYPTO.symbols))
 DAY = partitions.days(_CRYPTO.start_date)
 SYMBOL_DAY = dg.MultiPartitionsDefinition({"day": DAY, "symbol": SYMBOL})

@@ -64,10 +64,12 @@ class Wanted:
         lower = f"{first:%Y-%m-%d}" if first else ""
         # nothing of a day is known before it begins
         upper = min((f"{at:%Y-%m-%d}" for at in (last, known) if at), default="9999")
+        # asked for each symbol of a page: of thousands of keys few are looked at closely
+        is_by_symbol = "symbol" in self.contract.partitioned_by
+        ending = f"{SEPARATOR}{self.symbol}" if self.symbol is not None and is_by_symbol else ""
         found: dict[str, list[str]] = {}
         for key in store.partitions(self.contract):
-            day, _, symbol = key.partition(SEPARATOR)
-            if lower <= day <= upper and (self.symbol is None or not symbol or symbol == self.symbol):
+            if key.endswith(ending) and lower <= (day := key.partition(SEPARATOR)[0]) <= upper:
                 found.setdefault(day, []).append(key)
         return found
 

@@ -1,6 +1,6 @@
 """Settings of the crypto domain: symbols, market, overlays, signals, paper account, advisor, thresholds."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,6 +15,8 @@ OverlayName = Literal["supertrend", "chandelier", "liquidity", "order_flow", "re
 OVERLAYS: tuple[OverlayName, ...] = ("supertrend", "chandelier", "liquidity", "order_flow", "regime", "alignment")
 #: timeframes built from minutes -> minutes of each, shortest first
 MINUTES = {"5m": 5, "15m": 15, "1h": 60, "4h": 240, "1d": 1440}
+#: days of candles that the overlays of a day may look back on
+LOOK_BACK_DAYS = 320
 
 
 class ListingWindow(Section):
@@ -76,11 +78,19 @@ class OverlaySettings(Section):
 
     enabled: tuple[OverlayName, ...] = OVERLAYS
     lookback_bars: Count = Field(600, description="Bars before a day, of 5m to 4h")
-    lookback_bars_1d: Annotated[int, Field(ge=1, le=320)] = 320
+    lookback_bars_1d: Annotated[int, Field(ge=1, le=LOOK_BACK_DAYS)] = 320
 
     def lookback(self, timeframe: str) -> int:
         """Bars before a day that its overlays are computed from."""
         return self.lookback_bars_1d if timeframe == "1d" else self.lookback_bars
+
+    def reach(self, timeframe: str) -> timedelta:
+        """How long before a day they may lie: twice as long as they last, so that missing candles do not shorten it.
+
+        What lies beyond a longer hole is not looked at, however much of it was loaded.
+        """
+        twice = timedelta(minutes=2 * self.lookback(timeframe) * MINUTES[timeframe])
+        return min(twice, timedelta(days=LOOK_BACK_DAYS))
 
 
 class LiquiditySettings(Section):

@@ -14,6 +14,7 @@ old version or the new one, whole.
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,7 +160,7 @@ class LakeStore:
     def describe(self) -> StoreDescription:
         """The lake's directory and the bytes of its current partitions."""
         try:
-            size = sum(entry.stat().st_size for entry in self._lake.glob(f"*/*{SUFFIX}"))
+            size = _size(self._lake)
             reachable = os.access(self._lake if self._lake.exists() else self._home.parent, os.R_OK | os.W_OK)
         except OSError as failed:
             return StoreDescription(
@@ -240,3 +241,17 @@ def _force_to_disk(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _size(lake: Path) -> int:
+    """Bytes of the current partitions; asked for with every look at health, of tens of thousands of files."""
+    size = 0
+    for table in os.scandir(lake) if lake.exists() else ():
+        if not table.is_dir():
+            continue
+        with os.scandir(table) as entries:
+            for entry in entries:
+                # one may be withdrawn between the two looks
+                with suppress(FileNotFoundError):
+                    size += entry.stat().st_size if entry.name.endswith(SUFFIX) else 0
+    return size

@@ -55,7 +55,7 @@ _PLACE = "Set crypto.base_url to a mirror that serves this place, or crypto.live
 
 @dataclass(frozen=True)
 class FetchedKlines:
-    """Candles that were over when they arrived."""
+    """Candles that were over when they were asked for."""
 
     #: PARSED, in the order of the answers
     frame: pl.DataFrame
@@ -121,17 +121,19 @@ class BinanceKlines:
 
     def _whole(self, symbol: str, first: datetime, until: datetime) -> Iterator[FetchedKlines]:
         """One window's answer, and those of its bare edges."""
-        page = self._page(symbol, first, until)
+        # not when it arrived: a slow answer may hold a candle that was still running when it was made
+        asked_at = self.http.timing.now()
+        page = self._page(symbol, first, until, asked_at)
         yield page
         if page.frame.is_empty():
             return
         oldest, newest = _edge(page.frame["ts"].min()), _edge(page.frame["ts"].max())
         came = _span(oldest, newest + MINUTE)
-        due = min(until, closed_until(page.received_at, self.grace))
+        due = min(until, closed_until(asked_at, self.grace))
         for edge in ((first, oldest), (newest + MINUTE, due)):
             if edge[0] >= edge[1]:
                 continue
-            again = self._page(symbol, *edge)
+            again = self._page(symbol, *edge, asked_at)
             if again.frame["ts"].n_unique() * MINUTE > _LATE:
                 raise Clipped(
                     self.http.vendor,
@@ -142,7 +144,7 @@ class BinanceKlines:
                 )
             yield again
 
-    def _page(self, symbol: str, first: datetime, until: datetime) -> FetchedKlines:
+    def _page(self, symbol: str, first: datetime, until: datetime, asked_at: datetime) -> FetchedKlines:
         minutes = math.ceil((until - first) / MINUTE)
         found, reply = self.http.get(
             self._path,
@@ -154,13 +156,13 @@ class BinanceKlines:
                 "endTime": millis(until) - 1,
                 "limit": minutes,
             },
-            read=self._read(lambda body, reply: self._candles(body, first, until, reply.received_at)),
+            read=self._read(lambda body, _: self._candles(body, first, until, asked_at)),
             context=f"{symbol} {_span(first, until)}",
             cost=weight(minutes),
         )
         return FetchedKlines(found, reply.received_at, reply.requests)
 
-    def _candles(self, body: Any, first: datetime, until: datetime, received_at: datetime) -> pl.DataFrame:
+    def _candles(self, body: Any, first: datetime, until: datetime, asked_at: datetime) -> pl.DataFrame:
         """The closed rows of an answer. Raises Malformed, also where it is about another window."""
         rows = parse(self.http.vendor, body)
         inside = rows.filter(pl.col("ts").is_between(first, until, closed="left"))
@@ -170,7 +172,7 @@ class BinanceKlines:
                 self.http.vendor,
                 f"the wrong window: {len(other)} of {rows.height} rows lie outside, the first opens {other[0]:%F %T}Z",
             )
-        return inside.filter(pl.col("ts") < closed_until(received_at, self.grace))
+        return inside.filter(pl.col("ts") < closed_until(asked_at, self.grace))
 
     def _listed(self, body: Any, _: Reply) -> pl.DataFrame:
         rows = Rows.at(self.http.vendor, body, "symbols")

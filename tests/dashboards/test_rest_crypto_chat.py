@@ -116,31 +116,25 @@ def test_an_advisor_that_is_off_is_409(
     assert hint in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    ("says", "code"),
-    [
-        (refusal(402, "Insufficient Balance"), "vendor_unavailable"),
-        (refusal(401, f"no such key {SECRET}"), "vendor_unavailable"),
+def test_a_model_that_does_not_answer_is_503(client: TestClient, host: Host):
+    """The rules do not stand in for it here, and the key is in no answer. An empty account is asked no more."""
+    for says, code in (
         (completion("  \n"), "advisor_unavailable"),
-    ],
-)
-def test_a_model_that_does_not_answer_is_503(client: TestClient, host: Host, says: object, code: str):
-    """The rules do not stand in for it here, and the key is in no answer."""
-    host.script = [says]  # type: ignore[list-item]
-    answer = client.post(PATH, json=ASKED, headers=KEYS)
-    assert (answer.status_code, answer.json()["code"]) == (503, code)
-    assert SECRET not in answer.text
+        (refusal(401, f"no such key {SECRET}"), "vendor_unavailable"),
+        (refusal(402, "Insufficient Balance"), "vendor_unavailable"),
+        (completion("I am back."), "vendor_unavailable"),
+    ):
+        host.script = [says]
+        answer = client.post(PATH, json=ASKED, headers=KEYS)
+        assert (answer.status_code, answer.json()["code"]) == (503, code)
+        assert SECRET not in answer.text
+    assert len(host.asked) == 3
 
 
-@pytest.mark.parametrize("body", [{}, {"message": ""}, {"message": "x" * 4001}, {"message": 5}, []])
-def test_a_question_that_is_none_is_422(client: TestClient, host: Host, body: object):
-    """Refused before anything is sent."""
-    assert client.post(PATH, json=body, headers=KEYS).status_code == 422
-    assert host.asked == []
-
-
-def test_an_unknown_symbol_is_404(client: TestClient, host: Host):
-    """With the near names, and nothing is sent."""
+def test_a_question_that_is_none_is_not_sent(client: TestClient, host: Host):
+    """No text, too much of it, and a symbol that is none."""
+    for body in ({}, {"message": ""}, {"message": "x" * 4001}, {"message": 5}, []):
+        assert client.post(PATH, json=body, headers=KEYS).status_code == 422, body
     answer = client.post(PATH, json={"message": "?", "symbol": "BTCUSD"}, headers=KEYS)
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_symbol")
     assert host.asked == []

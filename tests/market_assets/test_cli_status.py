@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -17,12 +18,14 @@ import pytest
 
 from dashboards.orchestrator import Daemon
 from market_assets.cli import status_state
+from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Looks, Service
 from market_assets.core import clock
+from market_assets.operations import marker
 from market_assets.settings import load, settings
 from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
-from tests.dashboards import dagster_home, funding_home
+from tests.dashboards import crypto_home, dagster_home, funding_home
 
 COMMAND = [sys.executable, "-c", "from market_assets.cli import main; main()", "status"]
 MINUTE = 60.0
@@ -77,8 +80,10 @@ def test_an_empty_home_has_tables_and_says_what_is_unknown(home: Path):
         ("dagster daemons", "unknown"),
         ("dagster webserver", "unknown"),
         ("app", "down"),
+        ("crypto stream", "down"),
     ]
     assert (found.runs, found.exchanges, found.sources) == (None, (), ())
+    assert (found.stopped, found.symbols, found.account) == (None, (), None)
     assert not any(one.partitions for one in found.tables)
 
 
@@ -163,6 +168,60 @@ def test_each_lane_of_an_exchange_has_its_own_budget(home: Path, monkeypatch: py
         (bybit,) = [one for one in Looks(found).state().sources if one.total_calls]
     left = {(window.lane, window.window.split()[0]): window.left for window in bybit.budget}
     assert (bybit.name, bybit.state, left["history", "minute"], left["market", "minute"]) == ("bybit", "closed", 97, 50)
+
+
+def test_a_symbol_is_told_by_its_newest_candle(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """The minute 12:01 closed at 12:02, a minute ago; a listed symbol without candles has no age."""
+    crypto_home.fill(crypto_home.configure(monkeypatch, API__PORT="9"))
+    monkeypatch.setenv("MARKET_ASSETS_CRYPTO__SYMBOLS", '["BTCUSDT", "SOLUSDT", "MATICUSDT"]')
+    closed = crypto_home.NOW - timedelta(minutes=1)
+    # MATICUSDT ended in September 2024
+    assert Looks(load()).state().symbols == (SymbolLine("BTCUSDT", closed, 60.0), SymbolLine("SOLUSDT", None, None))
+
+
+def test_the_account_is_told_by_its_newest_day(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """The 4th: equity 10,022, no drawdown, BTC held; ETH is pending, which is not held."""
+    crypto_home.fill(crypto_home.configure(monkeypatch, API__PORT="9"))
+    assert Looks(settings()).state().account == AccountLine(date(2026, 10, 4), 10_022.0, 0.0, ("BTCUSDT long",))
+
+
+@pytest.mark.parametrize(
+    ("values", "state", "said"),
+    [
+        ({"last_message_at": crypto_home.NOW}, "up", "process 1 since 2026-10-05 11:03Z, last message 0 s ago"),
+        ({}, "silent", "process 1 since 2026-10-05 11:03Z, it has heard nothing since its start (it is connected)"),
+        ({"running": False}, "down", "stopped at 2026-10-05 12:03Z"),
+        ({"running": False, "unflushed_bars": 2}, "down", "; 2 candles were not stored before it ended"),
+        (
+            {"at": crypto_home.NOW - timedelta(minutes=5)},
+            "down",
+            "so it has died; start it: market-assets stream --domain crypto",
+        ),
+    ],
+)
+def test_a_collector_is_told_by_what_it_last_said(
+    home: Path, monkeypatch: pytest.MonkeyPatch, values: dict, state: str, said: str
+):
+    """Since when it runs and when its venue last spoke; one that was stopped, and one that was killed."""
+    crypto_home.stream(crypto_home.configure(monkeypatch, API__PORT="9"), **values).close()
+    assert (service("crypto stream").state, said in service("crypto stream").said) == (state, True)
+
+
+def test_a_home_that_was_stopped_says_so(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """Who, when and why, and what lets it go on; a file that anybody touched says nothing of that."""
+    found = crypto_home.configure(monkeypatch, API__PORT="9")
+    with clock.frozen(crypto_home.NOW):
+        marker.write(found, "bad prices", "ops@desk", [])
+    stopped = Looks(found).state().stopped
+    assert stopped is not None
+    assert stopped.said == (
+        "Stopped at 2026-10-05 12:03Z by ops@desk, because: bad prices. Nothing is scheduled and no stream runs; "
+        "`market-assets start` lets it go on"
+    )
+    marker.path(found).write_text("")
+    touched = Looks(found).state().stopped
+    assert touched is not None
+    assert (touched.by, touched.reason, "and nobody said why" in touched.said) == (None, None, True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from rich.console import Console, Group, RenderableType
 from dashboards.data import TableFacts
 from dashboards.orchestrator import Run
 from dashboards.sources import SourceFacts, WindowLeft
+from dashboards.stopped import Standstill
 from market_assets.cli import status_view
+from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Service, State
 from market_assets.core import clock
 
@@ -68,7 +70,8 @@ def run(number: int, **facts: object) -> Run:
 
 def state(**parts: object) -> State:
     """A state with nothing in it but `parts`."""
-    empty: dict = {"services": (), "runs": (), "exchanges": (), "sources": (), "tables": ()}
+    empty: dict = {"services": (), "runs": (), "exchanges": (), "symbols": (), "sources": (), "tables": ()}
+    empty |= {"stopped": None, "account": None}
     return State(**{"at": NOW, "store": "duckdb at data/lake", **empty, **parts})  # type: ignore[arg-type]
 
 
@@ -179,6 +182,53 @@ def test_a_source_that_is_not_asked_now_is_told_even_without_calls(facts: dict, 
     """An open breaker, a block by the vendor; without a limit the budget says so."""
     one = SourceFacts(**{**vars(UNASKED), **facts})
     assert words(printed(status_view.sources((one,)))[2]) == ["okx", said, "0", "no data", "no data", "no limit"]
+
+
+def test_symbols_are_told_by_their_newest_candle():
+    """Green up to 7.5 minutes, red beyond 15, which is three cadences; one without a candle has no age."""
+    lines = (
+        SymbolLine("BTCUSDT", NOW, 450.0),
+        SymbolLine("ETHUSDT", NOW, 900.0),
+        SymbolLine("ADAUSDT", NOW, 901.0),
+        SymbolLine("POLUSDT", None, None),
+    )
+    shown = status_view.crypto(lines, None)
+    assert [words(line) for line in printed(shown)[2:]] == [
+        ["BTCUSDT", "2026-10-05 12:03Z", "8 min"],
+        ["ETHUSDT", "2026-10-05 12:03Z", "15 min"],
+        ["ADAUSDT", "2026-10-05 12:03Z", "15 min"],
+        ["POLUSDT", "none"],
+    ]
+    colours = coloured(shown)
+    assert [colours.count(code) for code in ("\x1b[32m", "\x1b[33m", "\x1b[31m")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        (
+            AccountLine(NOW.date(), 10_022.0, 0.0125, ("BTCUSDT long", "ETHUSDT short")),
+            "paper account 2026-10-05: equity 10,022.00 USD, drawdown 1.2 %, 2 open (BTCUSDT long, ETHUSDT short)",
+        ),
+        (
+            AccountLine(NOW.date(), None, None, ()),
+            "paper account 2026-10-05: equity unknown, drawdown no data, 0 open",
+        ),
+    ],
+)
+def test_the_account_is_one_line(account: AccountLine, said: str):
+    """Equity, drawdown and what it holds at the end of its newest day."""
+    assert printed(status_view.crypto((), account), 120) == [said]
+    assert status_view.crypto((), None) == []
+
+
+def test_a_home_that_stands_still_says_so_first():
+    """Before the store, in red."""
+    stopped = Standstill("Stopped by ops@desk, because: [bad] prices.")
+    lines = printed(status_view.whole(state(stopped=stopped), 80))
+    assert lines[:2] == ["THIS HOME IS STOPPED", "Stopped by ops@desk, because: [bad] prices."]
+    assert "\x1b[1;31mTHIS HOME IS STOPPED" in coloured(status_view.stopped(stopped))
+    assert status_view.stopped(None) == []
 
 
 def test_a_table_fits_80_columns_and_tells_what_is_not_stored():

@@ -26,7 +26,8 @@ def known_mean(window: tuple[float | None, ...], n: int) -> float | None:
 
 def deviation(window: tuple[float, ...], middle: float, ddof: int = 0) -> float:
     """Standard deviation of a window around its mean."""
-    return dist(window, (middle,) * len(window)) / sqrt(len(window) - ddof)
+    n = len(window)
+    return dist(window, (middle,) * n) / sqrt(n - ddof)
 
 
 @dataclass

@@ -20,7 +20,6 @@ from market_assets.core.contracts import Contract, Table
 from market_assets.core.partitions import Span
 from market_assets.crypto import schemas
 from market_assets.crypto.checks import account, candles, overlays, signals
-from market_assets.crypto.partitions import LOOK_BACK_DAYS
 from market_assets.crypto.settings import MINUTES
 from market_assets.crypto.transforms import klines
 from market_assets.crypto.transforms import overlays as overlay_transforms
@@ -161,8 +160,8 @@ def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
         return schemas.CryptoOverlays.contract().empty()
     symbol, day = _cut(key)
     start = clock.instant(f"{day}")
-    longest = max(2 * found.overlays.lookback(name) * minutes for name, minutes in MINUTES.items())
-    days = [day - n * _DAY for n in range(min(longest // (24 * 60), LOOK_BACK_DAYS) + 1)]
+    reach = max(found.overlays.reach(name) for name in MINUTES)
+    days = [day - n * _DAY for n in range(-(-reach // _DAY) + 1)]
     rows = store.read(contract, [f"{one}{partitions.SEPARATOR}{symbol}" for one in days])
     newest = rows.filter(pl.col("ts") >= start)["ts"].max()
     half = start + (newest - start) / 2  # type: ignore[operator]

@@ -83,3 +83,20 @@ def test_rounding_is_no_difference():
     assert np.isnan(found[:49]).all()
     assert (found[49:] == 0.0).all()
     same(windows.sign_of_difference(np.array([2.0, 1.0, NAN]), np.array([1.0, 2.0, 1.0])), [1.0, -1.0, NAN])
+
+
+def test_a_long_series_is_computed_in_parts_that_do_not_show(monkeypatch):
+    """The same bits, however many rows are computed at once; also where the last part is one row."""
+    values = np.random.default_rng(3).normal(30_000, 5, 71)
+    values[20:23] = np.nan
+
+    def all_of():
+        ranks = [windows.rank_in_previous(values, 10, start) for start in (0, 5, 70)]
+        return [windows.total(values, 8), windows.std(values, 8), windows.zscore_of_previous(values, 8), *ranks]
+
+    whole = all_of()
+    for rows in (1, 7, 63):
+        monkeypatch.setattr(windows, "_CHUNK", rows)
+        for found, expected in zip(all_of(), whole, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert np.isfinite(whole[-1][70])

@@ -1,7 +1,7 @@
-"""The crypto domain over the simulated venue: two coins, three days, and what happens as time goes on.
+"""The crypto domain over the simulated venue: two coins, four days, and what happens as time goes on.
 
 Everything that needs a long history is set to a short one, and decisions are made every quarter of an hour, so that
-three days have trades.
+the third day has trades.
 """
 
 import shutil
@@ -16,17 +16,18 @@ import pytest
 from market_assets.core import clock
 from tests.desk import Desk, Results, Sandbox, opened
 
-#: shortly after noon of the third day
+#: shortly after noon of the fourth day
 NOON = "2024-10-05T12:07:20Z"
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-FIRST, LAST = date(2024, 10, 3), date(2024, 10, 5)
+FIRST, LAST = date(2024, 10, 2), date(2024, 10, 5)
 CHAIN = ("crypto_klines", "crypto_timeframes", "crypto_overlays", "crypto_feature_telemetry", "crypto_signals")
 QUICK: dict[str, Any] = {
     "symbols": list(SYMBOLS),
     "overlays": {"lookback_bars": 60, "lookback_bars_1d": 1},
     "liquidity": {"window": 30, "recent": 15},
     "regime": {"rank_window": 30, "rank_window_1d": 1, "slow": 30, "volume_bars": 30},
-    "signals": {"timeframe": "15m", "min_votes": 3, "min_confidence": 0.4},
+    "signals": {"timeframe": "15m", "min_votes": 3, "min_confidence": 0.4, "time_stop_min": 900, "stop_atr": 9.0},
+    "paper": {"confidence_drop": 0.9},
 }
 _DAY = timedelta(days=1)
 
@@ -94,7 +95,7 @@ def configured(desk: Desk, **crypto: Any) -> Crypto:
 
 @pytest.fixture(scope="session")
 def noon(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Built at noon of the third day."""
+    """Built at noon of the fourth day."""
     home = tmp_path_factory.mktemp("crypto")
     with pytest.MonkeyPatch.context() as patch, opened(home, sandbox, patch, now=NOON) as desk:
         crypto = configured(desk)

@@ -130,6 +130,20 @@ def test_the_running_minute_is_dropped(host: Host, still: StillTime, seconds: in
     assert len(host.asked) == 1, "what is not over is no bare edge"
 
 
+def test_what_ended_while_the_answer_was_under_way_is_dropped(host: Host, still: StillTime) -> None:
+    """Asked at 12:00:03, arrived 2.5 s later: by then the grace of 11:59 was over, when it was asked for it was not."""
+    market = Market(now=NOON)
+
+    def slowly(asked: Asked) -> Says:
+        says = market(asked)
+        still.pass_(2.5)
+        return says
+
+    still.at, host.script = NOON + timedelta(seconds=3), slowly
+    found = client(host, still).klines("BTCUSDT", NOON - 5 * MINUTE, NOON).frame
+    assert found["ts"].to_list() == [NOON - n * MINUTE for n in (5, 4, 3, 2)]
+
+
 def test_a_hole_is_no_clipping(host: Host, still: StillTime) -> None:
     """Minutes the venue never had: inside nothing is asked, a bare edge is asked for once more."""
     gone = [NOON - n * MINUTE for n in (30, 60, 59, 58)]

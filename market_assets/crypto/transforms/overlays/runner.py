@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from market_assets.crypto.schemas import CryptoFeatureTelemetry, CryptoOverlays
-from market_assets.crypto.settings import CryptoSettings
+from market_assets.crypto.settings import CryptoSettings, OverlaySettings
 from market_assets.crypto.transforms.overlays import (
     alignment,
     chandelier,
@@ -97,7 +97,7 @@ def _of_day(
 ) -> Iterator[tuple[pl.DataFrame, list[dict[str, Any]]]]:
     """(rows, costs) of each timeframe that has a bar on the day."""
     midnight = datetime.combine(day, time(), UTC)
-    cuts = {name: _cut(bars, midnight, crypto.overlays.lookback(name)) for name, bars in frames.items()}
+    cuts = {name: _cut(bars, midnight, crypto.overlays, name) for name, bars in frames.items()}
     bars_of = {name: cut.bars for name, cut in cuts.items()}
     memo: dict[str, Any] = {}
     for timeframe, cut in cuts.items():
@@ -108,11 +108,11 @@ def _of_day(
             yield _rows(cut, given, columns), [keys | cost for cost in costs]
 
 
-def _cut(bars: pl.DataFrame, midnight: datetime, lookback: int) -> _Cut:
-    """The bars of a day and exactly `lookback` before it, or as many as there are."""
-    start = micros(midnight)
-    first, stop = (int(row) for row in np.searchsorted(opens(bars), [start, start + DAY_US]))
-    before = min(first, lookback)
+def _cut(bars: pl.DataFrame, midnight: datetime, settings: OverlaySettings, timeframe: str) -> _Cut:
+    """The bars of a day and exactly the look-back before it, or as many as there are within its reach."""
+    start, oldest = micros(midnight), micros(midnight - settings.reach(timeframe))
+    beyond, first, stop = (int(row) for row in np.searchsorted(opens(bars), [oldest, start, start + DAY_US]))
+    before = min(first - beyond, settings.lookback(timeframe))
     return _Cut(bars.slice(first - before, stop - first + before), before)
 
 

@@ -200,3 +200,16 @@ def test_real_alignment_is_what_the_closed_candles_say(real):
             assert row[f"align_{name}_trend"] == (1 if gap > 0 else -1)
         trends = [row[f"align_{name}_trend"] for name in ALIGNED]
         assert row["align_score"] == max(trends.count(1), trends.count(-1)) / 4
+
+
+def test_what_lies_beyond_a_hole_counts_only_within_reach():
+    """60 bars of 5m reach ten hours back: bars before a hole of eleven hours are not looked at, those before nine are.
+
+    However much was loaded: a range of days and a day alone load differently much.
+    """
+    bars = stored_random("BTCUSDT", "5m", 500, END, 3)
+    midnight = END - DAY
+    for hours, before in ((9, 12), (11, 0)):
+        hole = pl.col("ts").is_between(midnight - timedelta(hours=hours), midnight, closed="left")
+        found = computed(bars.filter(~hole), midnight.date(), overlays={"lookback_bars": 60}).overlays
+        assert found["n_history"][0] == before
