@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from market_assets.operations import marker
 from market_assets.settings import Settings
+from resources import stop_marker as marker
 
 #: what lets everything go on
 COMMAND = "market-assets start"

@@ -13,6 +13,9 @@ from dashboards.theme import Theme, ground
 SOURCES = {"llm": "llm: language model", "rule": "rule: no model"}
 _SIDES = {1: "long", -1: "short", 0: "neither side"}
 _FEAR, _GREED = 25, 75
+_DAY = timedelta(days=1)
+#: so few points that plotly would tick parts of days, and that dots mark them
+_FEW = 8
 
 
 def said(row: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def sentiment_figure(sentiment: pl.DataFrame, theme: Theme) -> go.Figure:
             x=days["obs_date"].to_list(),
             y=days["value"].to_list(),
             customdata=days["label"].to_list(),
-            mode="lines+markers" if days.height < 15 else "lines",
+            mode="lines+markers" if days.height <= _FEW else "lines",
             line={"color": theme.accent, "width": 1.8},
             connectgaps=False,
             hovertemplate="%{y}, %{customdata}<extra>Fear & Greed</extra>",
@@ -60,9 +63,11 @@ def sentiment_figure(sentiment: pl.DataFrame, theme: Theme) -> go.Figure:
         figure.add_hrect(y0=low, y1=high, fillcolor=ground(colour, 0.10), line_width=0, layer="below")
     figure.update_layout(**theme.layout())
     figure.update_layout(height=200, hovermode="x unified", dragmode="zoom", uirevision="sentiment")
-    room = max((days["obs_date"][-1] - days["obs_date"][0]) / 60, timedelta(days=1))
+    room = max((days["obs_date"][-1] - days["obs_date"][0]) / 60, _DAY)
     span = [days["obs_date"][0] - room, days["obs_date"][-1] + room]
     figure.update_xaxes(**theme.axis(), hoverformat="%Y-%m-%d", range=span)
+    if days.height <= _FEW:
+        figure.update_xaxes(dtick=_DAY / timedelta(milliseconds=1))
     figure.update_yaxes(
         **theme.axis(), side="right", range=[0, 100], tickvals=[0, _FEAR, 50, _GREED, 100], fixedrange=True
     )

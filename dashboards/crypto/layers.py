@@ -104,7 +104,7 @@ def zone_prices(prices: list[float], theme: Theme) -> list[dict[str, Any]]:
         {
             **{"x": 0, "xref": "x domain", "y": price, "yref": "y", "text": f"{price:,.6g}"},
             **{"showarrow": False, "xanchor": "left", "yanchor": "bottom"},
-            "font": {"size": 10, "color": theme.muted},
+            **{"font": {"size": 10, "color": theme.muted}, "bgcolor": theme.surface, "borderpad": 0},
         }
         for price in prices
     ]

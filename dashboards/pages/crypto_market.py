@@ -71,16 +71,16 @@ def layout(services: Services, search: str) -> Component:
             ),
             html.Div(
                 [
-                    widgets.panel("Convergence of the newest signal", html.Div(id="crypto-convergence")),
                     html.Div(
                         [
+                            widgets.panel("Convergence of the newest signal", html.Div(id="crypto-convergence")),
                             widgets.panel("What overlays cost", html.Div(id="crypto-telemetry")),
-                            crypto_metrics.layout(),
                         ],
                         className="column",
                     ),
+                    crypto_metrics.layout(),
                 ],
-                className="two-columns wide-right",
+                className="two-columns",
             ),
         ]
     )

@@ -96,7 +96,7 @@ def chart(services: Services, query: MarketQuery, points: int) -> Chart:
         trades=_kept(
             services, _TRADES, asked, lambda store: readers.paper_trades(symbol=symbol, start=since, store=store)
         ).filter(row_kind="position"),
-        newest_minute=closed_minutes["ts"].max(),  # type: ignore[arg-type]
+        newest_minute=closed_minutes["ts"][-1] if closed_minutes.height else None,
     )
 
 

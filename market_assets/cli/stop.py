@@ -90,6 +90,7 @@ def _lines(stopped: "Stopped", *, has_instance: bool) -> list[Line]:
         ]
         lines.append(("runs", f"{len(stopped.ended_runs)} had started and have ended"))
         lines += [("run", f"{one}: STILL RUNNING; wait longer (--wait-s), or terminate it") for one in stopped.running]
+    lines += [("collector", f"{one}: ended") for one in sorted(stopped.ended_collectors)]
     lines += [("collector", f"{one}: STILL RUNNING; end it by SIGTERM") for one in stopped.collecting]
     return lines
 

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from market_assets.core.errors import InvalidRequest, MarketAssetsError
-from market_assets.operations import marker
 from market_assets.settings import Settings, settings
+from resources import stop_marker as marker
 
 #: domains with a collector
 DOMAINS = ("crypto",)

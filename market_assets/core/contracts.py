@@ -99,6 +99,11 @@ class Contract:
         """The columns that make up the content digest."""
         return [name for name, col in self.columns.items() if not col.volatile]
 
+    @functools.cached_property
+    def is_measured(self) -> bool:
+        """Whether all but the key is volatile: then what was measured last is stored, though nothing else changed."""
+        return set(self.stable_columns) <= set(self.key)
+
     def column(self, name: str) -> Column:
         """The column of that name. Raises UnknownName with the near ones."""
         try:

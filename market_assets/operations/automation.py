@@ -20,7 +20,7 @@ from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from market_assets.core import clock
-from market_assets.operations.marker import TurnedOff
+from resources.stop_marker import TurnedOff
 
 MODULE = "market_assets.definitions"
 #: what our code location is called: by workspace.yaml, and by `dagster dev -m`

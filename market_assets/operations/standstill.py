@@ -15,9 +15,10 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, DagsterR
 
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError
-from market_assets.operations import automation, marker
-from market_assets.operations.marker import TurnedOff
+from market_assets.operations import automation
 from market_assets.settings import Settings
+from resources import stop_marker as marker
+from resources.stop_marker import TurnedOff
 
 #: looks in a row at which nothing may happen: a tick that was under way may still ask for a run
 _QUIET_LOOKS = 2
@@ -43,6 +44,8 @@ class Stopped:
     running: list[str] = field(default_factory=list)
     #: collectors that had not ended when the time was over
     collecting: list[str] = field(default_factory=list)
+    #: collectors that ended
+    ended_collectors: set[str] = field(default_factory=set)
 
     @property
     def is_still(self) -> bool:
@@ -77,8 +80,9 @@ class Standstill:
         """
         defs = self.defs() if self.instance is not None else dg.Definitions()
         before = automation.running(self.instance, defs) if self.instance is not None else []
+        collecting = self._collecting()
         written = marker.write(self.settings, reason, who, map(automation.remembered, before))
-        done = Stopped(turned_off=written.turned_off)
+        done = Stopped(turned_off=written.turned_off, collecting=collecting)
         ends, quiet = self.monotonic() + wait_s, 0
         while True:
             happened = self._look(defs, done)
@@ -122,8 +126,13 @@ class Standstill:
             before = set(done.running)
             done.running = [run.run_id for run in self._runs(*IN_PROGRESS_RUN_STATUSES)]
             done.ended_runs |= before - set(done.running)
-        done.collecting = [lock.stem for lock in locks(self.settings) if _is_held(lock)]
+        before = set(done.collecting)
+        done.collecting = self._collecting()
+        done.ended_collectors |= before - set(done.collecting)
         return happened
+
+    def _collecting(self) -> list[str]:
+        return [lock.stem for lock in locks(self.settings) if _is_held(lock)]
 
     def _cancel_queued(self) -> list[str]:
         """Cancel what no process has begun. A run that was dequeued meanwhile is waited for as any other."""

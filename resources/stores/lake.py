@@ -38,7 +38,7 @@ from resources.stores.names import SUFFIX, quoted
 from resources.stores.protocol import Manifest, Moment, StoreDescription, Where, Written
 from resources.stores.request import request
 from resources.stores.warehouse import Warehouse
-from resources.stores.writing import NOTHING_NEW, days_kept, new_manifest, written
+from resources.stores.writing import NOTHING_NEW, days_kept, has_content, holds, new_manifest, written
 
 _WRITING = "_writing"
 
@@ -74,14 +74,14 @@ class LakeStore:
         with held(self._lock(contract.name, quoted(partition))):
             self._clear_leftovers(contract, partition)
             current = manifest_of(str(path))
-            if current is not None and current.digest == admitted.digest:
+            if current is not None and holds(contract, current, admitted):
                 self._warehouse.publish(current, path, clock.now())
                 return written(current, NOTHING_NEW, unchanged=True)
             revision = self._revision(contract, path, admitted)
             manifest = new_manifest(contract, partition, admitted, current, run_id=run_id, extra=extra or {})
             manifest = self._publish(path, admitted.frame, manifest, current)
             self._prune(contract, manifest, self._retention.versions, self._retention.versions_days)
-        return written(manifest, revision, unchanged=False)
+        return written(manifest, revision, unchanged=has_content(current, admitted))
 
     def read(
         self,

@@ -38,7 +38,7 @@ from resources.stores.postgres_tables import (
 )
 from resources.stores.protocol import Manifest, Moment, StoreDescription, Where, Written
 from resources.stores.request import request
-from resources.stores.writing import NOTHING_NEW, days_kept, new_manifest, written
+from resources.stores.writing import NOTHING_NEW, days_kept, has_content, holds, new_manifest, written
 
 _STAGED = sql.Identifier("market_assets_staged")
 
@@ -68,7 +68,7 @@ class PostgresStore:
             lock(connection, contract.name, partition)
             _claim(connection, contract, partition, admitted.origin)
             current = _current(connection, contract, partition)
-            if current is not None and current.digest == admitted.digest:
+            if current is not None and holds(contract, current, admitted):
                 return written(current, NOTHING_NEW, unchanged=True)
             revision = self._revision(connection, contract, current, admitted)
             manifest = new_manifest(contract, partition, admitted, current, run_id=run_id, extra=extra or {})
@@ -77,7 +77,7 @@ class PostgresStore:
             record(connection, contract, manifest)
             _check_rows(connection, contract, manifest)
             _prune(connection, contract, partition, keep=self._retention.versions, days=self._retention.versions_days)
-        return written(manifest, revision, unchanged=False)
+        return written(manifest, revision, unchanged=has_content(current, admitted))
 
     def read(
         self,

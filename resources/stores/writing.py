@@ -43,6 +43,16 @@ def new_manifest(
     )
 
 
+def holds(contract: Contract, current: Manifest, admitted: Admitted) -> bool:
+    """Whether the current version already holds what is to be written, so that it stays as it is."""
+    return has_content(current, admitted) and not contract.is_measured
+
+
+def has_content(current: Manifest | None, admitted: Admitted) -> bool:
+    """Whether the current version has the same content."""
+    return current is not None and current.digest == admitted.digest
+
+
 def days_kept(contract: Contract, days: int) -> int | None:
     """For how long every superseded version is kept; None for a live table, which keeps them by number alone."""
     return None if contract.live else days

@@ -11,8 +11,8 @@ from dashboards.crypto.health import behind, newest_close
 from dashboards.health import report
 from dashboards.sources import Sources
 from market_assets.core import clock
-from market_assets.operations import marker
 from market_assets.settings import Settings, load, settings
+from resources import stop_marker as marker
 from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
 from resources.stores import open_store

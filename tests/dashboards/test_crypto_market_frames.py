@@ -1,5 +1,6 @@
 """Candles of the market tab: stored ones with those that closed since; the view of an address."""
 
+import functools
 from datetime import timedelta
 
 import polars as pl
@@ -68,6 +69,7 @@ def test_the_change_over_24_hours():
     assert frames.change_24h(MINUTES.clear()) is None
 
 
+@functools.cache
 def overlays(timeframe: str) -> pl.DataFrame:
     rows = [home.overlay(bar) for bar in home.timeframe("BTCUSDT", timeframe)]
     table = home.contract("crypto_overlays")

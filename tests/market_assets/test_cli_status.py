@@ -21,8 +21,8 @@ from market_assets.cli import status_state
 from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Looks, Service
 from market_assets.core import clock
-from market_assets.operations import marker
 from market_assets.settings import load, settings
+from resources import stop_marker as marker
 from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
 from tests.dashboards import crypto_home, dagster_home, funding_home

@@ -44,6 +44,20 @@ OTHERS: dict[str, Any] = {
     ],
     "funding.taker_fee_bps.lighter": 1.5,
     "funding.page_size": 25,
+    "crypto.symbols": ["BTCUSDT"],
+    "crypto.start_date": "2025-02-02",
+    "crypto.listings": [{"symbol": "XYZUSDT", "valid_from": "2025-02-02", "valid_to": None}],
+    "crypto.base_url": "https://mirror.example",
+    "crypto.stream_url": "wss://mirror.example/stream",
+    "crypto.budget": {"per_second": 0, "per_minute": 500, "per_5_minutes": 0, "per_day": 0},
+    "crypto.overlays.enabled": ["supertrend"],
+    "crypto.overlays.lookback_bars_1d": 100,
+    "crypto.liquidity.kernel": [0.2, 0.6, 0.2],
+    "crypto.signals.target_pcts": [1.0, 2.0, 3.0],
+    "crypto.signals.target_shares": [0.4, 0.4, 0.2],
+    "crypto.paper.start_day": "2025-02-02",
+    "crypto.advice.temperature": 0.5,
+    "metrics.risk_free_annual": 0.02,
 }
 #: what has to be set beside a key so that the whole is valid
 COMPANIONS = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}

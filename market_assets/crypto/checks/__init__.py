@@ -205,13 +205,25 @@ def _evening_before(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     return _store(context).read(contract, [f"{days[0] - _DAY}"])
 
 
+#: arguments of judgements that the settings give
+SET: Mapping[str, Reader] = {
+    "sandboxed": lambda _: settings().vendors == "sandbox",
+    "silent_s": lambda _: settings().crypto.stream.silent_s,
+    "max_latency_ms": lambda _: settings().crypto.telemetry.max_latency_ms,
+    "max_rss_mb": lambda _: settings().crypto.telemetry.max_rss_mb,
+    "n_symbols": lambda _: len(settings().crypto.symbols),
+    "paper": lambda _: settings().crypto.paper,
+    "targets": lambda _: settings().crypto.targets,
+}
+
+
 def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
     """The checks of a table: its contract and its own; and what they read."""
     contract = table.contract()
     every: dict[str, Reader] = {
+        **SET,
         "frame": lambda context: _store(context).read(contract, run_partitions(context)),
         "now": lambda _: clock.now(),
-        "sandboxed": lambda _: settings().vendors == "sandbox",
     }
     return asset_checks(
         table, [contract_holds(contract), *own], reads=every | reads, required_resource_keys={"store", "vendors"}
@@ -238,7 +250,6 @@ CHECKS = [
             schemas.CryptoKlines.contract().quarantine(), run_partitions(context)
         ),
         stream_age_s=_stream_age_s,
-        silent_s=lambda _: settings().crypto.stream.silent_s,
     ),
     _checks(
         schemas.CryptoTimeframes,
@@ -265,8 +276,6 @@ CHECKS = [
         schemas.CryptoFeatureTelemetry,
         check(overlays.overlays_quick),
         check(overlays.overlays_small),
-        max_latency_ms=lambda _: settings().crypto.telemetry.max_latency_ms,
-        max_rss_mb=lambda _: settings().crypto.telemetry.max_rss_mb,
     ),
     _checks(
         schemas.CryptoSignals,
@@ -275,7 +284,6 @@ CHECKS = [
         check(signals.both_sides_occur),
         check(signals.signals_expected),
         last_90_days=_last_90_days,
-        n_symbols=lambda _: len(settings().crypto.symbols),
         today=lambda _: clock.today(),
     ),
     _checks(schemas.CryptoSentiment, check(no_synthetic_source, blocking=True)),
@@ -296,13 +304,11 @@ CHECKS = [
         check(account.drawdown_bearable),
         days=_account_days,
         evening_before=_evening_before,
-        paper=lambda _: settings().crypto.paper,
     ),
     _checks(
         schemas.CryptoSuccessMetrics,
         check(account.none_without_trades, blocking=True),
         check(account.sharpe_bearable),
         check(account.win_rate_bearable),
-        targets=lambda _: settings().crypto.targets,
     ),
 ]

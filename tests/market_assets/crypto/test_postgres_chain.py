@@ -30,10 +30,10 @@ def test_both_stores_hold_the_same_rows(
             found[contract.name].select(stable), expected[contract.name].select(stable), check_exact=True
         )
         assert found[contract.name].schema == expected[contract.name].schema
-    supports, regimes = found["crypto_overlays"]["zone_supports"], found["crypto_overlays"]["st_is_warm"]
+    supports, rising = found["crypto_overlays"]["zone_supports"], found["crypto_overlays"]["align_1h_volume"]
     assert supports.dtype == pl.List(pl.Float64)
     assert {0, 1, 2} <= set(supports.list.len().drop_nulls())
-    assert set(regimes) == {True, False, None}
+    assert set(rising) == {True, False, None}
     kinds = {"align_n": pl.Int8, "st_dir": pl.Int8, "n_history": pl.Int32}
     assert {name: found["crypto_overlays"].schema[name] for name in kinds} == kinds
     assert found["crypto_sentiment"].schema["value"] == pl.Int16

@@ -18,9 +18,10 @@ from dagster._core.storage.dagster_run import DagsterRun, RunsFilter
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from market_assets.definitions import build_defs
-from market_assets.operations import automation, marker
+from market_assets.operations import automation
 from market_assets.operations.standstill import NotStopped, Standstill, instance_of
 from market_assets.settings import settings
+from resources import stop_marker as marker
 from tests.market_assets.operations.conftest import Watch
 
 FOLLOW = "follow"
@@ -296,7 +297,7 @@ def test_collectors_are_waited_for(home: Path, watch: Watch, defs: dg.Definition
         assert process.stdout.readline() == b"holding\n"
         watch.then = lambda slept: process.wait(60) and None
         done = standstill(None, defs, watch).stop("", "me", wait_s=60)
-    assert (done.is_still, done.collecting) == (True, [])
+    assert (done.is_still, done.collecting, done.ended_collectors) == (True, [], {"stream-crypto"})
     assert watch.slept == 2  # one for the collector, one to see that all is quiet
 
 

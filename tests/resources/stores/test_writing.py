@@ -7,12 +7,21 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from market_assets.core import clock
-from market_assets.core.contracts import ContractViolation
+from market_assets.core.contracts import ContractViolation, Table, column
 from market_assets.core.errors import InvalidRequest
 from resources.stores.errors import MixedOrigin, RowsOutsidePartition
 from tests.resources.stores.ticks import NIGHT, RATES, TICKS, rates, ticks
 
 KEY = "2026-03-02|XA"
+
+
+class Costs(Table):
+    """One row is what one step cost."""
+
+    key = ("step",)
+
+    step = column(pl.String, "Step")
+    cost_ms = column(pl.Float64, "What it cost", volatile=True)
 
 
 def test_what_was_written_is_read_back_value_for_value(store):
@@ -52,6 +61,17 @@ def test_unchanged_rows_are_not_written_again(store):
     assert again.manifest == first.manifest
     assert len(store.versions(TICKS, KEY)) == 1
     assert store.read(TICKS, [KEY])["ingested_at"].to_list() == [NIGHT] * 3
+
+
+def test_measurements_are_stored_though_nothing_else_changed(store):
+    """A table of which all but the key is volatile says what was measured last; what follows is not stale by it."""
+    contract = Costs.contract()
+    rows = pl.DataFrame({"step": ["a"], "cost_ms": [2.0]})
+    store.write(contract, "all", rows)
+    again = store.write(contract, "all", rows.with_columns(cost_ms=9.0))
+    assert again.unchanged
+    assert store.read(contract)["cost_ms"].to_list() == [9.0]
+    assert len(store.versions(contract, "all")) == 2
 
 
 def test_a_revision_is_measured_by_key(store):
