@@ -125,10 +125,12 @@ def runs(rows: pl.DataFrame, length: timedelta) -> Iterator[Run]:
 
 
 def regime_strip(rows: pl.DataFrame, length: timedelta, theme: Theme) -> list[dict[str, Any]]:
-    """A ground behind the candles of each run (plotly shapes)."""
+    """A ground behind the candles of each run (plotly shapes); a candle is drawn around its open instant."""
+    half = length / 2
     return [
         {
-            **{"type": "rect", "xref": "x", "yref": "y domain", "x0": run.first, "x1": run.end, "y0": 0, "y1": 1},
+            **{"type": "rect", "xref": "x", "yref": "y domain", "y0": 0, "y1": 1},
+            **{"x0": run.first - half, "x1": run.end - half},
             **{"fillcolor": band(REGIMES[run.label][1], theme), "line": {"width": 0}, "layer": "below"},
             "name": "regime",
         }

@@ -89,7 +89,7 @@ def _lines(chart: Chart, switched_on: Collection[str], theme: Theme) -> list[Any
     if "trades" in switched_on:
         found += marks.trades(chart.trades, candles, chart.length, theme)
     if "signals" in switched_on:
-        found.append(marks.signals(chart.signals, candles, theme))
+        found.append(marks.signals(chart.signals, candles, chart.length, theme))
     return found
 
 

@@ -15,7 +15,7 @@ _SIZE = 10
 _ROOM = 0.002
 
 
-def signals(rows: pl.DataFrame, candles: pl.DataFrame, theme: Theme) -> go.Scatter:
+def signals(rows: pl.DataFrame, candles: pl.DataFrame, length: timedelta, theme: Theme) -> go.Scatter:
     """A triangle under the candle (long) or over it (short) at whose close an entry was decided.
 
     Filled where the account may act on it. `rows`: CryptoSignals; `candles`: what `frames.shown` gives.
@@ -23,7 +23,7 @@ def signals(rows: pl.DataFrame, candles: pl.DataFrame, theme: Theme) -> go.Scatt
     entries = rows.filter(pl.col("action") != "HOLD").sort("signal_time")
     # decided at a close: of the candle that ended then, not of the one that began
     at = entries.with_columns(moment=pl.col("signal_time").dt.offset_by("-1us"))
-    placed = _on_candles(at, candles, "moment")
+    placed = _on_candles(at, candles, "moment", length)
     signs = [_SIGN[action] for action in placed["action"]]
     beside = pl.when(pl.col("action") == "ENTER_LONG").then(pl.col("low") * (1 - _ROOM))
     symbols = [
@@ -49,13 +49,9 @@ def signals(rows: pl.DataFrame, candles: pl.DataFrame, theme: Theme) -> go.Scatt
 def trades(rows: pl.DataFrame, candles: pl.DataFrame, length: timedelta, theme: Theme) -> list[go.Scatter]:
     """A line from entry to exit a trade, a dot where it was entered and a cross where it ended.
 
-    `rows`: CryptoPaperTrades of positions of one symbol. What lies before the first candle is not drawn.
+    `rows`: CryptoPaperTrades of positions of one symbol. What lies in none of the candles is not drawn.
     """
-    if candles.is_empty():
-        return []
-    first, end = candles["ts"][0], candles["last"][-1] + length
-    entered = _on_candles(rows.filter(pl.col("entry_ts").is_between(first, end)), candles, "entry_ts")
-    ended = _on_candles(rows.filter(pl.col("exit_ts").is_between(first, end)), candles, "exit_ts")
+    entered, ended = (_on_candles(rows, candles, at, length) for at in ("entry_ts", "exit_ts"))
     whole = ended.join(entered.select("trade_id", begins="candle"), on="trade_id", how="inner")
     x: list[Any] = []
     y: list[Any] = []
@@ -68,17 +64,9 @@ def trades(rows: pl.DataFrame, candles: pl.DataFrame, length: timedelta, theme: 
     line = go.Scatter(
         x=x, y=y, mode="lines", line={"color": theme.muted, "width": 1, "dash": "dot"}, hoverinfo="skip", name="held"
     )
-    return [
-        line,
-        _dots(
-            entered, "entry_price", dot, [f"{r['side']} at {r['entry_price']:,.6g}" for r in _rows(entered)], "entry"
-        ),
-        _dots(ended, "exit_price", cross, [_ended(row) for row in _rows(ended)], "exit"),
-    ]
-
-
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    return frame.to_dicts()
+    begun = [f"{row['side']} at {row['entry_price']:,.6g}" for row in entered.iter_rows(named=True)]
+    over = [_ended(row) for row in ended.iter_rows(named=True)]
+    return [line, _dots(entered, "entry_price", dot, begun, "entry"), _dots(ended, "exit_price", cross, over, "exit")]
 
 
 def _dots(rows: pl.DataFrame, price: str, marker: dict[str, Any], said: list[str], name: str) -> go.Scatter:
@@ -87,7 +75,7 @@ def _dots(rows: pl.DataFrame, price: str, marker: dict[str, Any], said: list[str
         y=rows[price].to_list(),
         text=said,
         mode="markers",
-        marker={**marker, "line": marker.get("line", {"width": 0})},
+        marker=marker,
         hovertemplate="%{text}<extra>" + name + "</extra>",
         name=name,
     )
@@ -105,13 +93,12 @@ def _said(row: dict[str, Any]) -> str:
     return f"{row['action'].replace('_', ' ').lower()} at {row['price']:,.6g}, {confidence}{acted}"
 
 
-def _on_candles(rows: pl.DataFrame, candles: pl.DataFrame, at: str) -> pl.DataFrame:
+def _on_candles(rows: pl.DataFrame, candles: pl.DataFrame, at: str, length: timedelta) -> pl.DataFrame:
     """Rows with the open instant (`candle`) and the range of the candle that holds their time; others are left out."""
-    known = candles.select(candle="ts", low="low", high="high")
+    known = candles.select("low", "high", candle="ts", ends=pl.col("last") + length)
     return (
-        rows.filter(pl.col(at).is_not_null())
-        .drop("low", "high", strict=False)
+        rows.drop_nulls(at)
         .sort(at)
         .join_asof(known, left_on=at, right_on="candle", strategy="backward")
-        .drop_nulls("candle")
+        .filter(pl.col(at) < pl.col("ends"))
     )

@@ -86,7 +86,7 @@ def layout(services: Services, search: str) -> Component:
                     widgets.panel(
                         "Trades",
                         html.P(id="lab-trades-said", className="quiet"),
-                        html.Div(widgets.grid("lab-trades", _GRID, "String(params.data.n)"), id="lab-trades-place"),
+                        html.Div(widgets.grid("lab-trades", _GRID, "'' + params.data.n"), id="lab-trades-place"),
                     ),
                 ],
                 id="lab-place",

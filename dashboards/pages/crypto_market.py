@@ -80,7 +80,7 @@ def layout(services: Services, search: str) -> Component:
                     ),
                     crypto_metrics.layout(),
                 ],
-                className="two-columns",
+                className="two-columns wide-right",
             ),
         ]
     )

@@ -141,37 +141,26 @@ def telemetry(rows: pl.DataFrame, slow_ms: float) -> Component:
     found = rows.to_dicts()
     taken = {(row["overlay"], row["timeframe"]): row for row in found}
     columns = [
-        ("overlay, ms by timeframe", "left"),
+        ("ms of overlay", "left"),
         *((frame, "right") for frame in FRAMES),
         ("CPU, ms", "right"),
-        ("memory, MB", "right"),
-        ("output", "right aside"),
-        ("rows", "right aside"),
+        ("added, MB", "right"),
     ]
     table = []
     for name, title in _OVERLAY_NAMES.items():
         own = [row for row in found if row["overlay"] == name]
         if own:
             cells = [_latency(taken.get((name, frame)), slow_ms) for frame in FRAMES]
-            table.append([title, *cells, *_totals(own)])
+            cpu, added = (sum(row[name] for row in own) for name in ("cpu_ms", "rss_delta_mb"))
+            table.append([title, *cells, plain(cpu, 0), f"{added:+,.1f}"])
     newest = max(row["started_at"] for row in found)
     said = f"{found[0]['symbol']}, newest partition of each timeframe, the last computed {newest:%Y-%m-%d %H:%M} UTC."
     return html.Div([widgets.table(columns, table), html.P(said, className="quiet")])
-
-
-def _totals(rows: list[dict[str, Any]]) -> list[str]:
-    """Of all timeframes together."""
-    sums = {name: sum(row[name] for row in rows) for name in ("cpu_ms", "rss_delta_mb", "output_bytes", "rows")}
-    return [
-        plain(sums["cpu_ms"], 0),
-        f"{sums['rss_delta_mb']:+,.1f}",
-        wording.size(sums["output_bytes"]),
-        wording.count(sums["rows"]),
-    ]
 
 
 def _latency(row: dict[str, Any] | None, slow_ms: float) -> Component:
     if row is None:
         return html.Span(wording.NO_DATA, className="quiet")
     shade = "cell-slow" if row["latency_ms"] > slow_ms else ""
-    return html.Span(f"{row['latency_ms']:,.1f}", className=shade)
+    more = f"{wording.count(row['rows'])} rows, {wording.size(row['output_bytes'])}, partition of {row['day']}"
+    return html.Span(f"{row['latency_ms']:,.1f}", className=shade, title=more)

@@ -89,7 +89,8 @@ def test_two_labels_are_two_shapes():
     found = chart()
     labelled = found.overlays.with_columns(regime=pl.Series(labels, dtype=pl.String))
     strip = layers.regime_strip(labelled, HOUR, LIGHT)
-    hours = [((s["x0"] - START) // HOUR, (s["x1"] - START) // HOUR) for s in strip]
+    # half an hour before and after the open instants around which candles are drawn
+    hours = [((s["x0"] - START) / HOUR + 0.5, (s["x1"] - START) / HOUR + 0.5) for s in strip]
     assert hours == [(0, 5), (5, 8), (10, 12)]
     assert len({s["fillcolor"] for s in strip}) == 2
     two = labelled.head(8)
@@ -140,7 +141,7 @@ def test_a_signal_stands_on_the_candle_that_closed_with_it():
     rows = [home.signal(bar) for bar in home.timeframe("BTCUSDT", "1h")]
     rows.append(rows[-1] | {"action": "ENTER_SHORT", "is_tradeable": True, "feature_confidence": 0.7})
     found = chart(signals=frame("crypto_signals", rows))
-    trace = marks.signals(found.signals, found.candles, LIGHT)
+    trace = marks.signals(found.signals, found.candles, HOUR, LIGHT)
     long, short = zip(trace.x, trace.y, trace.marker.symbol, trace.text, strict=True)
     assert long[0] == START + 3 * HOUR
     low = found.candles.filter(pl.col("ts") == long[0])["low"][0]
@@ -148,6 +149,8 @@ def test_a_signal_stands_on_the_candle_that_closed_with_it():
     assert (long[2], short[2]) == ("triangle-up-open", "triangle-down")
     assert long[3] == "enter long at 63,119, confidence 0.50, not tradeable"
     assert short[1] > found.candles["high"][-1]
+    # what was decided after the last closed candle is on none of them
+    assert list(marks.signals(found.signals, found.candles.head(6), HOUR, LIGHT).x) == [long[0]]
 
 
 def test_trades_from_entry_to_exit():

@@ -147,7 +147,7 @@ def test_the_regime_strip_of_two_labels(client: TestClient):
     """The 3rd is a compression, the days after a trend: two shapes, and both are in the legend."""
     shown = draw(client, "?timeframe=1h&range=100&layers=regime")
     strip = [shape for shape in go.Figure(shown["crypto-plot"]["figure"]).layout.shapes if shape.name == "regime"]
-    assert [shape.x0[:10] for shape in strip] == ["2026-10-03", "2026-10-04"]
+    assert [shape.x0[:16] for shape in strip] == ["2026-10-02T23:30", "2026-10-03T23:30"]
     legend = str(shown["crypto-legend"]["children"])
     assert "regime: range, narrow" in legend
     assert "regime: trend, calm" in legend
@@ -199,7 +199,9 @@ def test_what_overlays_cost(client: TestClient):
     """Seven rows of five timeframes; liquidity takes 300 ms; all of the newest day."""
     shown = str(tell(client)["crypto-telemetry"])
     assert shown.count("'300.0'") == 5
-    assert all(name in shown for name in ("Base", "Supertrend", "Liquidity zones", "Alignment", "23.4 KiB", "'45'"))
+    assert all(
+        name in shown for name in ("Base", "Supertrend", "Liquidity zones", "Alignment", "24 rows, 4.7 KiB", "'45'")
+    )
     assert "cell-slow" not in shown
 
 
