@@ -1,6 +1,6 @@
 """`market-assets demo`: everything at once on this machine, from the vendor's wire to a page.
 
-Sandbox, Dagster (webserver and daemon) and app run as processes of their own; the backfill runs in
+Sandbox, Dagster (webserver and daemon), stream and app run as processes of their own; the backfill runs in
 this one, range by range, because that needs no queue. Whatever was started is stopped at the end.
 """
 
@@ -42,9 +42,9 @@ _BTC_WEEKS = 26
 #: the exchanges that the sandbox speaks for, and days of their settlements: a window of statistics, and a day more
 _FUNDING_EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "deribit", "hyperliquid", "dydx")
 _FUNDING_DAYS = 32
-#: few symbols of minute candles, of days enough to warm the signals of the last two weeks up
+#: few symbols of minute candles, of days enough to warm up the signals of the last ten
 _CRYPTO_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-_CRYPTO_DAYS, _CRYPTO_SIGNAL_DAYS = 40, 14
+_CRYPTO_DAYS, _CRYPTO_SIGNAL_DAYS = 36, 10
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 
@@ -96,6 +96,7 @@ class Demo:
                     str(self.ports["dagster"]),
                 )
             )
+            services.enter_context(self._service("stream", ["stream", "--domain", "crypto"]))
             services.enter_context(self._process("daemon", _tool("dagster-daemon"), "run", "-w", workspace))
             self._await("app", "/api/health")
             self._await("dagster", "/server_info")

@@ -15,6 +15,7 @@ BY_HAND = {"equities_symbol_overrides"}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(420)
 def test_the_demo_runs_once_and_leaves_nothing_running(tmp_path: Path) -> None:
     """It exits 0, its table names every asset, and what it started is gone."""
     home = tmp_path / "demo"
@@ -26,7 +27,7 @@ def test_the_demo_runs_once_and_leaves_nothing_running(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=400,
         check=False,
     )
     assert said.returncode == 0, said.stdout + said.stderr

@@ -1,12 +1,14 @@
 """Ranges of partition keys."""
 
 import itertools
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_assets.core.partitions import ranges, split_key
+from market_assets.core import clock
+from market_assets.core.partitions import Span, ranges, split_key
 
 YEARS = [str(year) for year in range(2015, 2027)]
 SYMBOLS = ["AAPL", "BAC", "BTC-USD", "XOM"]
@@ -50,3 +52,20 @@ def test_ranges_cover_exactly_what_was_asked(keys: set[str]) -> None:
 def test_a_key_is_read_by_dimension(key: str, dimensions: tuple[str, ...], expected: dict[str, str]) -> None:
     """Parts of a key stand in the order of the sorted dimension names."""
     assert split_key(key, dimensions) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "days"),
+    [
+        (["2026-10-05"], [date(2026, 10, 5)]),
+        # each day once and in order, whatever the keys' order and second dimension
+        (["2026-10-06|okx", "2026-10-05|okx", "2026-10-05|bybit"], [date(2026, 10, 5), date(2026, 10, 6)]),
+        (["2026-12-31|BTCUSDT", "2027-01-01|BTCUSDT"], [date(2026, 12, 31), date(2027, 1, 1)]),
+    ],
+)
+def test_the_days_of_a_run(keys: list[str], days: list[date]) -> None:
+    """From the first midnight to the one after the last day."""
+    span = Span.of(keys)
+    assert list(span.days) == days
+    assert span.first == clock.instant(f"{days[0]}")
+    assert (span.until - clock.instant(f"{days[-1]}")).total_seconds() == 86_400

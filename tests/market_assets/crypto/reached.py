@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 SHORT: dict[str, dict[str, Any]] = {
     "overlays": {"lookback_bars": 90, "lookback_bars_1d": 40},
     "liquidity": {"window": 40, "recent": 20},
-    "regime": {"slow": 30, "volume_bars": 30, "rank_window": 40, "rank_window_1d": 8, "range_bars": 14},
+    "regime": {"slow": 30, "volume_bars": 30, "rank_window": 40, "rank_window_1d": 8, "trend_min": 0.54},
 }
 _BARS = pl.concat(stored(golden_series(n), "BTCUSDT", name, MIDNIGHT) for name, n in (("1h", 160), ("1d", 60)))
 

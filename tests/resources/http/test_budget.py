@@ -30,7 +30,7 @@ def test_the_sixth_request_of_a_minute_waits_for_the_next_minute(tmp_path: Path,
 
 
 def test_what_the_vendor_counted_stands_where_it_is_more(tmp_path: Path, still: StillTime):
-    """Others ask from the same address: 4 of 5 are gone, so the second request waits; a smaller count changes nothing."""
+    """Others ask from the same address: 4 of 5 are gone, so the second request waits. Less changes nothing."""
     budget = budget_of(tmp_path, still, per_minute=5)
     budget.told("minute", 4)
     assert budget.reserve(still.sleep) == 0.0
