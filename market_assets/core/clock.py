@@ -30,6 +30,11 @@ def wall() -> datetime:
     return _frozen.get() or datetime.now(UTC)
 
 
+def is_stopped() -> bool:
+    """Whether `now()` stands still, so that waiting for a later instant would not end."""
+    return _frozen.get() is not None or bool(os.environ.get("MARKET_ASSETS_NOW"))
+
+
 def today() -> date:
     """The current UTC date."""
     return now().date()

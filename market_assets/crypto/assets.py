@@ -6,6 +6,7 @@ no edge of the graph, because a day's run would otherwise wait for itself; the f
 through all later ones. Nothing depends on `crypto_advice`.
 """
 
+import time
 from datetime import timedelta
 
 import dagster as dg
@@ -16,7 +17,7 @@ from market_assets.core.market_asset import market_asset, market_assets_together
 from market_assets.core.partitions import Span
 from market_assets.crypto import lineage, schemas
 from market_assets.crypto.partitions import DAY, SYMBOL_DAY
-from market_assets.crypto.settings import LOOK_BACK_DAYS, MINUTES
+from market_assets.crypto.settings import LOOK_BACK_DAYS, MINUTES, CryptoSettings
 from market_assets.crypto.transforms import overlays, paper, signals, success_metrics, timeframes
 from market_assets.settings import settings
 from resources.crypto_advice import advise
@@ -43,6 +44,7 @@ def crypto_klines(
     """Ask for every symbol of the run side by side; what one of them fails at costs its own partitions."""
     found = settings()
     log = FetchLog(found.home)
+    _await_last_minute(Span.of(context.partition_keys), found.crypto)
     asked = CryptoFetch(found, vendors, store, clock.now())
     units = asked.units(context.partition_keys)
     vendors.prune_raw()
@@ -62,7 +64,9 @@ def crypto_klines(
 def crypto_timeframes(context: dg.AssetExecutionContext, crypto_klines: pl.DataFrame) -> pl.DataFrame:
     first = Span.of(context.partition_keys).first
     own = pl.col("ts") >= first
-    return timeframes.timeframes(crypto_klines.filter(own), crypto_klines.filter(~own), as_of=clock.now())
+    # a candle is final when its last minute is: until then it would stand there without it
+    as_of = clock.now() - timedelta(seconds=settings().crypto.close_grace_s)
+    return timeframes.timeframes(crypto_klines.filter(own), crypto_klines.filter(~own), as_of=as_of)
 
 
 @market_assets_together(
@@ -162,6 +166,14 @@ def crypto_success_metrics(crypto_paper_trades: pl.DataFrame) -> pl.DataFrame:
     found = settings()
     over = crypto_paper_trades.filter(pl.col("day") < clock.now().date())
     return success_metrics.success_metrics(over, found.crypto, found.metrics)
+
+
+def _await_last_minute(span: Span, crypto: CryptoSettings) -> None:
+    """Of the running day, wait until the minute that has just ended is final: a tick comes at the full minute."""
+    now = clock.now()
+    ended = now.replace(second=0, microsecond=0) + timedelta(seconds=crypto.close_grace_s)
+    if span.days[-1] == now.date() and crypto.live and now < ended and not clock.is_stopped():
+        time.sleep((ended - now).total_seconds())
 
 
 #: from candles to signals; overlays and telemetry are one step

@@ -2,12 +2,16 @@
 
 import contextlib
 import shutil
+import time
 from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from market_assets.core import clock
+from market_assets.core.partitions import Span
+from market_assets.crypto import assets
+from market_assets.settings import settings
 from resources.crypto_fetch import CryptoFetch
 from resources.partition_fetch import Unit
 from resources.sandbox.synthetic import SyntheticBackend
@@ -61,6 +65,30 @@ def test_the_running_day_is_what_is_over_and_not_complete(crypto: Crypto) -> Non
     assert {name: f"{at:%d %H:%M}" for name, at in newest.items()} == {
         "5m": "05 12:05", "15m": "05 12:00", "1h": "05 12:00", "4h": "05 12:00", "1d": "05 00:00",
     }  # fmt: skip
+
+
+def test_no_candle_stands_there_without_its_last_minute(growing: Crypto) -> None:
+    """Three seconds after 12:10 the minute of 12:09 is not final, so that of 12:05 is not there; four later it is."""
+    keys = [f"{TODAY}|BTCUSDT"]
+    for now, newest in (("12:10:03", "12:00"), ("12:10:07", "12:05")):
+        growing.at(f"{TODAY}T{now}Z")
+        growing.run("crypto_klines", "crypto_timeframes", keys=keys)
+        last = growing.desk.read("crypto_timeframes", *keys).filter(timeframe="5m").sort("ts")
+        assert (f"{last['ts'][-1]:%H:%M}", last["n_minutes"][-1]) == (newest, 5)
+
+
+def test_a_tick_at_the_full_minute_waits_until_it_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the running day, up to the grace of 5 s; not of days that are over, nor where the clock stands still."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    crypto = settings().crypto
+    for at, day in (("12:10:02", LAST), ("12:10:05", LAST), ("12:10:02", FIRST)):
+        with clock.frozen(f"{TODAY}T{at}Z"):
+            assets._await_last_minute(Span([day]), crypto)
+            with monkeypatch.context() as runs:
+                runs.setattr(clock, "is_stopped", lambda: False)
+                assets._await_last_minute(Span([day]), crypto)
+    assert slept == [3.0]
 
 
 def test_an_hour_is_its_sixty_minutes(crypto: Crypto) -> None:
