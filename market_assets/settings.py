@@ -56,13 +56,6 @@ SECTION_SECRETS = {f"btc.{key}": variable for key, variable in btc_findings.SECR
 _NOT_COMPUTED_FROM: dict[str, Any] = dict.fromkeys(
     ("database", "logging", "processing", "export", "api", "dashboard"), True
 ) | {"glassnode": {"base_url"}}
-
-
-VendorSection = (
-    PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings | SentimentSettings | AdviceSettings
-)
-
-
 #: the same of `crypto`
 _NOT_COMPUTED_FROM_CRYPTO = {"base_url", "stream_url", "budget", "stream", "telemetry", "cadence_min", "profile"}
 
@@ -164,9 +157,14 @@ class Settings(BaseSettings):
         advisor = ("advisor",) if self.crypto.advice.enabled else ()
         return list(dict.fromkeys((*equities, "glassnode", *self.funding.enabled, *crypto, *advisor)))
 
-    def vendor(self, name: str) -> VendorSection:
+    def vendor(
+        self, name: str
+    ) -> PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings | SentimentSettings | AdviceSettings:
         """The section of a vendor: its address and its budget. A vendor of one domain has it there."""
-        sections: dict[str, VendorSection] = {
+        sections: dict[
+            str,
+            PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings | SentimentSettings | AdviceSettings,
+        ] = {
             "polygon": self.polygon,
             "yahoo": self.yahoo,
             "glassnode": self.btc.glassnode,
@@ -178,16 +176,27 @@ class Settings(BaseSettings):
 
     def config_hash(self) -> str:
         """Fingerprint of what computed values depend on: sources, thresholds, windows; no address, no secret."""
-        parts = [part.model_dump_json() for part in (self.equities, self.quality, self.gaps)]
+        parts = [part.model_dump_json() for part in (self.equities, self.quality, self.gaps, self.metrics)]
         parts.append(self.btc.model_dump_json(exclude=_NOT_COMPUTED_FROM))
         parts.append(self.funding.model_dump_json(exclude={"venues"}))
-        parts.append(self.crypto.model_dump_json(exclude=_NOT_COMPUTED_FROM_CRYPTO))
-        parts.append(self.metrics.model_dump_json())
-        return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+        parts.append(self._crypto)
+        return _fingerprint("".join(parts))
+
+    def crypto_hash(self) -> str:
+        """The same of the crypto domain alone: what other domains are set to does not change its rows."""
+        return _fingerprint(self._crypto)
+
+    @property
+    def _crypto(self) -> str:
+        return self.crypto.model_dump_json(exclude=_NOT_COMPUTED_FROM_CRYPTO)
 
     def source_name(self, vendor: str) -> str:
         """The `source` of rows fetched now: marked where they come from the sandbox."""
         return f"{vendor}-sandbox" if self.vendors == "sandbox" else vendor
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def config_file() -> Path | None:

@@ -97,7 +97,7 @@ def crypto_overlays(
 )
 def crypto_signals(crypto_overlays: pl.DataFrame, crypto_timeframes: pl.DataFrame) -> pl.DataFrame:
     found = settings()
-    return signals.signals(crypto_overlays, crypto_timeframes, found.crypto, found.config_hash())
+    return signals.signals(crypto_overlays, crypto_timeframes, found.crypto, found.crypto_hash())
 
 
 @market_asset(schemas.CryptoSentiment, kinds={"polars", "rest"}, pool="crypto_sentiment")

@@ -174,6 +174,8 @@ def test_a_raw_only_backfill_brings_everything_up_to_date(
         origin = run.tags.get("dagster/backfill") or run.tags.get("dagster/sensor_name") or "this test"
         for key in run.asset_selection or ():
             asked_by.setdefault(key.to_user_string(), set()).add(origin)
+    # other domains are asked for by schedules of their own
+    asked_by = {name: by for name, by in asked_by.items() if name.startswith("equities_")}
     assert asked_by["equities_daily_bars"] == {backfill}
     del asked_by["equities_daily_bars"], asked_by["equities_symbols"]
     assert asked_by.keys() == {*DOWNSTREAM, "equities_symbol_status"}
