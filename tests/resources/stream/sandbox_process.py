@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -44,15 +45,17 @@ class SandboxProcess:
 
 
 @contextmanager
-def sandbox_process(*, speed: float = 1.0, start: datetime | None = None) -> Iterator[SandboxProcess]:
-    """A sandbox that runs while the block does."""
+def sandbox_process(
+    *, speed: float = 1.0, start: datetime | None = None, replay: Path | None = None
+) -> Iterator[SandboxProcess]:
+    """A sandbox that runs while the block does; of recorded tables in `replay`, else of the simulated market."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     begins = f"clock.instant({start.isoformat()!r})" if start else "None"
     program = (
-        "from market_assets.core import clock; from resources.sandbox.app import run\n"
-        f"run({port}, seed=7, start={begins}, speed={speed})"
+        "from pathlib import Path; from market_assets.core import clock; from resources.sandbox.app import run\n"
+        f"run({port}, seed=7, start={begins}, speed={speed}, replay={f'Path({str(replay)!r})' if replay else None})"
     )
     process = subprocess.Popen([sys.executable, "-c", program], env=os.environ.copy())
     try:

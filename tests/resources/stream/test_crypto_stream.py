@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from market_assets.crypto.schemas import CryptoKlines
 from market_assets.settings import Settings, load
 from resources.crypto_fetch import klines_landing
 from resources.http.transport import Timing
+from resources.sandbox.convert import convert
 from resources.stores import open_store
 from resources.stream.candle import MINUTE
 from resources.stream.collector import Collector
@@ -46,8 +48,11 @@ def hurried(collector: Collector) -> Collector:
     return collector
 
 
-async def dropping(collector: Collector, sandbox: SandboxProcess, times: int) -> datetime:
-    """Break the stream so often, at any moment; returns the end of the minutes that must be there then."""
+async def dropping(collector: Collector, sandbox: SandboxProcess, times: int, at_least: datetime = START) -> datetime:
+    """Break the stream so often, at any moment, and go on until `at_least`.
+
+    Returns the end of the minutes that must be there then.
+    """
     chance = random.Random(11)
     stopping = asyncio.Event()
     running = asyncio.create_task(collector.run(stopping))
@@ -59,6 +64,8 @@ async def dropping(collector: Collector, sandbox: SandboxProcess, times: int) ->
                     await asyncio.sleep(0.005)
                 await asyncio.sleep(chance.uniform(0.0, 0.1))
                 await asyncio.to_thread(sandbox.drop_streams)
+            while sandbox.now() < at_least:
+                await asyncio.sleep(0.02)
             end = sandbox.now().replace(second=0, microsecond=0)
             while any(one.first_open < end for one in collector.intake.minutes.values()):
                 await asyncio.sleep(0.02)
@@ -97,6 +104,36 @@ def test_fifty_disconnects_against_the_sandbox_lose_and_double_nothing() -> None
     status = HotReader.of(settings, "crypto").status()
     assert status is not None
     assert (status.vendors, status.running, status.unflushed_bars) == ("sandbox", False, 0)
+
+
+@pytest.fixture
+def recorded(shared_data: Path, tmp_path: Path) -> tuple[Path, pl.DataFrame]:
+    """The recorded minutes of BTCUSDT as tables to replay, and themselves: ts and prices."""
+    name = "binance_usdm_BTCUSDT_1m.csv.gz"
+    source, replay = tmp_path / "recorded" / "crypto" / "klines", tmp_path / "replay"
+    source.mkdir(parents=True)
+    shutil.copy(shared_data / "crypto" / "klines" / name, source / name)
+    convert(source.parents[1], replay)
+    rows = pl.read_csv(source / name, schema_overrides={"open_time_ms": pl.Int64})
+    ts = pl.from_epoch("open_time_ms", "ms").dt.replace_time_zone("UTC").dt.cast_time_unit("us").alias("ts")
+    return replay, rows.select(ts, pl.col("open", "high", "low", "close", "volume").cast(pl.Float64))
+
+
+def test_recorded_minutes_come_through_the_stream_as_they_were(recorded: tuple[Path, pl.DataFrame]) -> None:
+    """An hour of a real morning in some seconds, over the socket, with breaks: each minute once, to the last digit."""
+    replay, rows = recorded
+    start = datetime(2025, 5, 20, 0, 30, tzinfo=UTC)
+    with sandbox_process(speed=600.0, start=start, replay=replay) as sandbox:
+        settings = load(vendors="sandbox", sandbox_url=sandbox.address, crypto={"symbols": ["BTCUSDT"]})
+        vendors = Vendors(settings, timing=Timing(now=sandbox.now))
+        collector = hurried(crypto_collector(settings, vendors, now=sandbox.now))
+        end = asyncio.run(dropping(collector, sandbox, 10, at_least=start + 60 * MINUTE))
+        vendors.close()
+    landed = klines_landing(settings).read("binance_usdm").filter(pl.col("ts").is_between(start, end, closed="left"))
+    expected = rows.filter(pl.col("ts").is_between(start, end, closed="left"))
+    assert expected.height >= 60
+    assert landed.select(expected.columns).equals(expected)
+    assert landed.filter(pl.col("source") == "binance_stream-sandbox").height > expected.height / 2
 
 
 def test_rows_of_the_landing_area_fit_the_table(home: Path) -> None:
