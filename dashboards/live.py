@@ -16,7 +16,7 @@ import structlog
 
 from market_assets.core import clock
 from resources.stream.candle import MINUTE, Candle, Update
-from resources.stream.hot import HotReader
+from resources.stream.hot import Features, HotReader
 from resources.stream.status import Status
 
 State = Literal["LIVE", "DELAYED", "NO DATA"]
@@ -44,16 +44,19 @@ class View:
     forming: Update | None = None
     #: oldest first; the last known ones also while no collector runs
     closed: tuple[Candle, ...] = ()
+    #: overlays of the running candle of the primary timeframe; None while no collector runs
+    features: Features | None = None
 
 
-def view_of(reader: HotReader, symbol: str, command: str) -> View:
-    """The symbol as the hot cache has it; `command` starts the collector."""
+def view_of(reader: HotReader, symbol: str, command: str, timeframe: str) -> View:
+    """The symbol as the hot cache has it; `command` starts the collector, overlays are of `timeframe`."""
     status, closed = reader.status(), tuple(reader.closed(symbol, _CLOSED))
     if reason := _silent(status, symbol, clock.now(), command):
         return View("NO DATA", reason, status.vendors if status else None, None, closed)
     assert status is not None
     reason = _delayed(status, closed, clock.now())
-    return View("DELAYED" if reason else "LIVE", reason, status.vendors, reader.forming(symbol), closed)
+    forming, features = reader.forming(symbol), reader.features(symbol, timeframe)
+    return View("DELAYED" if reason else "LIVE", reason, status.vendors, forming, closed, features)
 
 
 def _silent(status: Status | None, symbol: str, now: datetime, command: str) -> str | None:
@@ -98,8 +101,8 @@ class Watch:
 class LiveBoard:
     """The views of the symbols that are watched, read every `poll_s` seconds."""
 
-    def __init__(self, reader: HotReader, command: str, poll_s: float = 0.25) -> None:
-        self._reader, self._command, self._poll_s = reader, command, poll_s
+    def __init__(self, reader: HotReader, command: str, timeframe: str, poll_s: float = 0.25) -> None:
+        self._reader, self._command, self._timeframe, self._poll_s = reader, command, timeframe, poll_s
         self._lock = threading.Lock()
         self._look = threading.Event()
         self._watches: list[Watch] = []
@@ -169,7 +172,7 @@ class LiveBoard:
 
     def _seen(self, symbol: str) -> View:
         try:
-            return view_of(self._reader, symbol, self._command)
+            return view_of(self._reader, symbol, self._command, self._timeframe)
         except Exception as broken:  # noqa: BLE001 - whatever is in the file, watchers must be told and not left waiting
             _log.warning("the hot cache is not readable", error=f"{type(broken).__name__}: {broken}")
             return View("NO DATA", f"the stream's cache is not readable ({type(broken).__name__}); start it anew")

@@ -39,7 +39,11 @@ class Services:
             sources=Sources(settings),
             keys=keys,
             cache=ResponseCache(settings.api.cache_entries),
-            crypto_live=LiveBoard(HotReader.of(settings, "crypto"), "market-assets stream --domain crypto"),
+            crypto_live=LiveBoard(
+                HotReader.of(settings, "crypto"),
+                "market-assets stream --domain crypto",
+                settings.crypto.signals.timeframe,
+            ),
         )
 
     def warm(self) -> None:

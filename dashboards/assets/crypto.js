@@ -69,7 +69,7 @@
     const closed = message.closed.length ? message.closed[message.closed.length - 1] : null;
     live.told = {
       symbol: message.symbol, state: message.state, reason: message.reason, forming: message.forming,
-      closed_age_s: message.closed_age_s, at: Date.now(),
+      features: message.features, closed_age_s: message.closed_age_s, at: Date.now(),
       // later messages carry new candles only
       price: closed ? closed.close : before && before.price,
       minute: closed ? Date.parse(closed.ts) : before && before.minute,
@@ -156,6 +156,19 @@
     return value.toLocaleString("en-US", digits);
   }
 
+  // overlays of the candle that runs: they may still change
+  function soFar(features) {
+    const values = features && features.values;
+    const said = [];
+    if (values && values.st_dir) {
+      said.push("supertrend " + (values.st_dir > 0 ? "up" : "down"));
+    }
+    if (values && values.ofi_20 !== null && values.ofi_20 !== undefined) {
+      said.push("order flow " + (values.ofi_20 < 0 ? "" : "+") + values.ofi_20.toFixed(3));
+    }
+    return said.length ? "; " + features.timeframe + " so far: " + said.join(", ") : "";
+  }
+
   function judged(told, closed, silent) {
     if (!closed) {
       return "NO DATA";
@@ -206,7 +219,7 @@
         const running = state === "LIVE" && told.forming;
         const last = running ? told.forming.close : closed.price;
         return [state, tone, "last closed minute " + old + " ago" + (reason ? ": " + reason : ""), reason,
-          price(last), running ? "minute still running" : "close of the newest minute"];
+          price(last), running ? "minute still running" + soFar(told.features) : "close of the newest minute"];
       },
     },
   });

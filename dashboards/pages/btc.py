@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from dashboards.btc.style import Style
-from dashboards.pages import btc_analysis, btc_overview, btc_performance, btc_range, btc_signals, widgets, wording
+from dashboards.pages import btc_analysis, btc_overview, btc_performance, btc_range, btc_signals, tabs, widgets, wording
 from dashboards.pages.btc_overview import STATE_TONES, worst_state
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
@@ -17,7 +17,7 @@ from market_assets.settings import settings
 
 _PATH = "/btc"
 #: last part of the path -> name and module of the tab
-TABS = {
+TABS: tabs.Tabs = {
     "": ("Overview", btc_overview),
     "signals": ("Signals", btc_signals),
     "analysis": ("Analysis", btc_analysis),
@@ -48,9 +48,8 @@ def _layout() -> Component:
 
 
 def tab_of(path: str) -> str | None:
-    """The tab a path names (`/btc/signals`), None where there is no such tab."""
-    rest = path.removeprefix(_PATH).strip("/")
-    return rest if rest in TABS else None
+    """The tab that a path names (`/btc/signals`), None where there is no such tab."""
+    return tabs.tab_of(_PATH, TABS, path)
 
 
 def _register(app: Dash, services: Services) -> None:
@@ -67,10 +66,8 @@ def _register(app: Dash, services: Services) -> None:
     def open_tab(path: str | None) -> Any:
         chosen = tab_of(path or _PATH)
         if chosen is None:
-            known = ", ".join(f"{_PATH}/{name}".rstrip("/") for name in TABS)
-            body = widgets.panel("No such tab", html.P(f"There is no tab at {path}. Tabs: {known}."))
-            return body, _tabs(None), True
-        return TABS[chosen][1].layout(), _tabs(chosen), chosen == _OWN_RANGE
+            return tabs.unknown(_PATH, TABS, path), tabs.links(_PATH, TABS, None), True
+        return TABS[chosen][1].layout(), tabs.links(_PATH, TABS, chosen), chosen == _OWN_RANGE
 
     @app.callback(
         Output("btc-dates-place", "hidden"),
@@ -91,17 +88,6 @@ def _register(app: Dash, services: Services) -> None:
         found = Counter(state["status"] for state in states.values())
         counts = ", ".join(f"{found[name]} {name}" for name in STATE_TONES if found[name])
         return widgets.pill(f"tables: {counts}", STATE_TONES[worst_state(states)])
-
-
-def _tabs(current: str | None) -> list[Component]:
-    return [
-        dcc.Link(title, href=f"{_PATH}/{name}".rstrip("/"), className=_tab_class(name == current))
-        for name, (title, _) in TABS.items()
-    ]
-
-
-def _tab_class(current: bool) -> str:
-    return "page-tab current" if current else "page-tab"
 
 
 PAGE = Page(_PATH, wording.DOMAINS["btc"], _layout, _register)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from dashboards.pages import (
@@ -11,7 +11,7 @@ from dashboards.pages import (
     funding_grid,
     funding_history,
     funding_opportunities,
-    widgets,
+    tabs,
     wording,
 )
 from dashboards.pages.funding_shared import REFRESH_MS, TABLE_NAMES, TICK
@@ -20,7 +20,7 @@ from dashboards.services import Services
 
 _PATH = "/funding"
 #: last part of the path -> name and module of the tab
-TABS = {
+TABS: tabs.Tabs = {
     "": ("Rates", funding_grid),
     "history": ("History", funding_history),
     "opportunities": ("Opportunities", funding_opportunities),
@@ -48,28 +48,12 @@ def _layout() -> Component:
 
 
 def tab_of(path: str) -> str | None:
-    """The tab a path names (`/funding/history`), None where there is no such tab."""
-    rest = path.removeprefix(_PATH).strip("/")
-    return rest if rest in TABS else None
+    """The tab that a path names (`/funding/history`), None where there is no such tab."""
+    return tabs.tab_of(_PATH, TABS, path)
 
 
 def _register(app: Dash, services: Services) -> None:
-    for _, tab in TABS.values():
-        tab.register(app, services)
-
-    @app.callback(
-        Output("funding-body", "children"),
-        Output("funding-tabs", "children"),
-        Input("url", "pathname"),
-        State("url", "search"),
-    )
-    @in_thread
-    def open_tab(path: str | None, search: str | None) -> Any:
-        chosen = tab_of(path or _PATH)
-        if chosen is None:
-            known = ", ".join(f"{_PATH}/{name}".rstrip("/") for name in TABS)
-            return widgets.panel("No such tab", html.P(f"There is no tab at {path}. Tabs: {known}.")), _tabs(None)
-        return TABS[chosen][1].layout(services, search or ""), _tabs(chosen)
+    tabs.register(app, services, _PATH, TABS)
 
     @app.callback(Output("funding-version", "data"), TICK, State("funding-version", "data"))
     @in_thread
@@ -81,17 +65,6 @@ def _register(app: Dash, services: Services) -> None:
     @in_thread
     def show_health(_tick: Any) -> Any:
         return funding_exchanges.health_pill(services)
-
-
-def _tabs(current: str | None) -> list[Component]:
-    return [
-        dcc.Link(
-            title,
-            href=f"{_PATH}/{name}".rstrip("/"),
-            className="page-tab current" if name == current else "page-tab",
-        )
-        for name, (title, _) in TABS.items()
-    ]
 
 
 PAGE = Page(_PATH, wording.DOMAINS["funding"], _layout, _register)

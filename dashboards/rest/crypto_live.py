@@ -5,6 +5,8 @@ Every message is the whole state of the symbol:
     state      LIVE, DELAYED or NO DATA, and why in `reason`
     forming    the newest candle that was pushed, with `is_final` and the venue's instant `at`; null without a stream
     closed     closed candles, oldest first: in the first message the last ones, later those that are new or corrected
+    features   overlays of the running candle of `timeframe`, which opened at `ts`: they change until it closes, and
+               alignment is not among them; null without a stream
     demo       true where the candles come from the sandbox; absent otherwise
 
 A message comes at once and then with every change. What the client sends is ignored. Closing codes: 4404 no such
@@ -93,7 +95,7 @@ async def _first(changed: asyncio.Event, gone: "asyncio.Task[None]") -> bool:
 
 
 def _message(symbol: str, view: View, sent: Collection[Candle], *, is_demo: bool) -> dict[str, Any]:
-    now, forming = clock.now(), view.forming
+    now, forming, features = clock.now(), view.forming, view.features
     last = view.closed[-1].ts + MINUTE if view.closed else None
     return {
         "symbol": symbol,
@@ -102,6 +104,7 @@ def _message(symbol: str, view: View, sent: Collection[Candle], *, is_demo: bool
         "reason": view.reason,
         "forming": forming and {**_candle(forming.candle), "is_final": forming.is_final, "at": forming.at},
         "closed": [_candle(candle) for candle in view.closed if candle not in sent],
+        "features": features and {"timeframe": features.timeframe, "ts": features.ts, "values": features.values},
         "closed_age_s": None if last is None else (now - last).total_seconds(),
         "timestamp": now,
         **({"demo": True} if is_demo else {}),

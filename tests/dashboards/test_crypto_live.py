@@ -18,7 +18,7 @@ from dashboards import live
 from dashboards.app import create_app
 from market_assets.settings import Settings
 from resources.stream.candle import Update
-from resources.stream.hot import HotReader, hot_path
+from resources.stream.hot import Features, HotReader, hot_path
 
 from . import crypto_home
 from .crypto_home import HOUR, LAST, MINUTE, NOW, candle, status
@@ -83,6 +83,22 @@ def test_every_change_follows(found: Settings, client: TestClient):
         assert [bar["volume"] for bar in next_state(socket)["closed"]] == [11.0]
 
 
+def test_overlays_of_the_running_candle_follow(found: Settings, client: TestClient):
+    """Those of the primary timeframe, with the candle they are of; none before the collector has said some."""
+    cache = crypto_home.stream(found)
+    with client.websocket_connect(PATH) as socket:
+        assert next_state(socket)["features"] is None
+        begun = LAST.replace(minute=0)
+        cache.write(features=[Features("BTCUSDT", name, begun, {"st_dir": -1}) for name in ("1h", "4h")])
+        assert next_state(socket)["features"] == {
+            "timeframe": "1h",
+            "ts": "2026-10-05T12:00:00Z",
+            "values": {"st_dir": -1},
+        }
+        cache.write(status=status(running=False))
+        assert next_state(socket)["features"] is None
+
+
 def test_a_candle_of_another_symbol_is_no_change(found: Settings, client: TestClient):
     """Each watcher hears of its own symbol alone."""
     cache = crypto_home.stream(found)
@@ -138,7 +154,7 @@ def test_sandbox_candles_are_marked(home: object, monkeypatch: pytest.MonkeyPatc
 def test_what_the_state_is(found: Settings, told: dict, state: str, why: str | None):
     """Dead, stopped and foreign collectors give no data; late ones are late."""
     crypto_home.stream(found, **told)
-    view = live.view_of(HotReader.of(found, "crypto"), "BTCUSDT", "start")
+    view = live.view_of(HotReader.of(found, "crypto"), "BTCUSDT", "start", "1h")
     assert view.state == state
     assert why is None or why in (view.reason or "")
     assert (view.forming is None) == (state == "NO DATA")
@@ -150,7 +166,7 @@ def test_a_late_candle_is_delayed(found: Settings, monkeypatch: pytest.MonkeyPat
     at = LAST + MINUTE + timedelta(seconds=seconds)
     crypto_home.stream(found, at=at, connected_since=at - HOUR)
     monkeypatch.setenv("MARKET_ASSETS_NOW", at.isoformat())
-    assert live.view_of(HotReader.of(found, "crypto"), "BTCUSDT", "start").state == state
+    assert live.view_of(HotReader.of(found, "crypto"), "BTCUSDT", "start", "1h").state == state
 
 
 # --- who may watch -------------------------------------------------------------------------------------------------
@@ -249,7 +265,7 @@ def test_who_joins_during_a_look_is_not_forgotten(found: Settings, monkeypatch: 
                     await asyncio.wait_for(watch.changed.wait(), 10)
 
     monkeypatch.setattr(live, "view_of", slow)
-    board = live.LiveBoard(HotReader.of(found, "crypto"), "start")
+    board = live.LiveBoard(HotReader.of(found, "crypto"), "start", "1h")
     asyncio.run(join())
 
 
@@ -269,7 +285,7 @@ def test_a_file_that_is_no_cache_is_no_data(found: Settings):
     path = hot_path(found, "crypto")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no database at all")
-    assert live.view_of(HotReader.of(found, "crypto"), "BTCUSDT", "start").state == "NO DATA"
+    assert live.view_of(HotReader.of(found, "crypto"), "BTCUSDT", "start", "1h").state == "NO DATA"
 
 
 def test_an_app_that_stops_says_goodbye(found: Settings):
