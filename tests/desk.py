@@ -1,6 +1,7 @@
 """A whole desk for tests: a sandbox on a real socket, a home, settings, Dagster, and the graph over them."""
 
 import contextlib
+import shutil
 import socket
 import threading
 import time
@@ -207,6 +208,18 @@ class Desk:
         found = self.defs.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
         assert found is not None
         return found
+
+
+@dataclass(frozen=True)
+class Built:
+    """A home that was built, and what Dagster said meanwhile."""
+
+    home: Path
+    results: dict[str, Results]
+
+    def copy_to(self, desk: Desk) -> None:
+        """Fill a desk's home with it, to be grown and changed."""
+        shutil.copytree(self.home, desk.home, dirs_exist_ok=True)
 
 
 @contextlib.contextmanager

@@ -20,11 +20,6 @@ TABS: tabs.Tabs = {
 }
 
 
-def tab_of(path: str) -> str | None:
-    """The tab that a path names (`/crypto/account`), None where there is no such tab."""
-    return tabs.tab_of(_PATH, TABS, path)
-
-
 def _layout() -> Component:
     return html.Div(
         [

@@ -47,11 +47,6 @@ def _layout() -> Component:
     )
 
 
-def tab_of(path: str) -> str | None:
-    """The tab that a path names (`/funding/history`), None where there is no such tab."""
-    return tabs.tab_of(_PATH, TABS, path)
-
-
 def _register(app: Dash, services: Services) -> None:
     tabs.register(app, services, _PATH, TABS)
 

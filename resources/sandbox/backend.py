@@ -6,13 +6,14 @@ its own name of them; wire formats are the vendors' business.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, Protocol, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.sandbox.arrays import Parallel
 from resources.sandbox.hours import Hours
 from resources.sandbox.minutes import Coin, Minutes
 from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
@@ -83,7 +84,7 @@ class Dividend:
 
 
 @dataclass(frozen=True)
-class Bars:
+class Bars(Parallel):
     """Daily bars of one symbol in parallel arrays, raw and unadjusted, oldest first.
 
     `day` is datetime64[D], the rest float64. NaN is a value the vendor does not state.
@@ -98,32 +99,16 @@ class Bars:
     vwap: Floats
     trades: Floats
 
-    def __len__(self) -> int:
-        return len(self.day)
-
-    def take(self, index: Any) -> Self:
-        """The rows of a slice, a mask or an index array."""
-        return type(self)(*(getattr(self, field.name)[index] for field in fields(self)))
-
     def window(self, first: date | None, last: date | None) -> Self:
         """The rows from `first` to `last`, both included; None is no bound."""
         start = 0 if first is None else int(np.searchsorted(self.day, np.datetime64(first), "left"))
         stop = len(self) if last is None else int(np.searchsorted(self.day, np.datetime64(last), "right"))
         return self.take(slice(start, stop))
 
-    def with_columns(self, **columns: NDArray[Any]) -> Self:
-        """The same rows with some columns replaced."""
-        return replace(self, **columns)
-
     def rounded(self, decimals: int) -> Self:
         """The same rows with prices rounded."""
         names = ("open", "high", "low", "close", "vwap")
         return self.with_columns(**{name: np.round(getattr(self, name), decimals) for name in names})
-
-    def append(self, other: Self) -> Self:
-        """These rows, then those of `other`."""
-        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
-        return type(self)(*(np.concatenate(pair) for pair in pairs))
 
     @classmethod
     def empty(cls) -> Self:

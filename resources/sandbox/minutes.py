@@ -1,11 +1,13 @@
 """Minute candles in arrays, and the coins that have them: what backends hand to Binance's kline routes and stream."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from resources.sandbox.arrays import Timed
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -42,14 +44,13 @@ class Coin:
 
 
 @dataclass(frozen=True)
-class Minutes:
+class Minutes(Timed):
     """Candles of one symbol in parallel arrays, oldest first.
 
     `time_ms` is the open instant (epoch milliseconds). A minute without trades is a row of volume 0; one that
     the venue does not have is no row. NaN is a value that is not stated.
     """
 
-    time_ms: Integers
     open: Floats
     high: Floats
     low: Floats
@@ -59,32 +60,6 @@ class Minutes:
     trades: Integers
     taker_base: Floats
     taker_quote: Floats
-
-    def __len__(self) -> int:
-        return len(self.time_ms)
-
-    def take(self, index: Any) -> Self:
-        """The rows of a slice, a mask or an index array."""
-        return type(self)(*(getattr(self, field.name)[index] for field in fields(self)))
-
-    def window(self, first_ms: int | None, until_ms: int | None) -> Self:
-        """The rows with `first_ms` <= open instant < `until_ms`; None is no bound."""
-        start = 0 if first_ms is None else int(np.searchsorted(self.time_ms, first_ms, "left"))
-        stop = len(self) if until_ms is None else int(np.searchsorted(self.time_ms, until_ms, "left"))
-        return self.take(slice(start, max(start, stop)))
-
-    def newest(self, rows: int) -> Self:
-        """The last so many rows."""
-        return self.take(slice(max(len(self) - rows, 0), None))
-
-    def with_columns(self, **columns: NDArray[Any]) -> Self:
-        """The same rows with some columns replaced."""
-        return replace(self, **columns)
-
-    def append(self, *others: Self) -> Self:
-        """These rows, then those of `others`."""
-        parts = (self, *others)
-        return type(self)(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(self)))
 
     def coarser(self, step_ms: int) -> Self:
         """Candles of so many milliseconds on their grid, from however many minutes there are of each."""

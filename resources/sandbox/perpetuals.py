@@ -4,15 +4,16 @@ Rates are fractions of notional per the settlement's own interval, positive wher
 quote currency per native base unit (per 1000 PEPE where the exchange lists 1000PEPE).
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.sandbox.arrays import Timed
+
 Floats = NDArray[np.float64]
-Millis = NDArray[np.int64]
 
 #: milliseconds
 HOUR_MS = 3_600_000
@@ -45,49 +46,22 @@ class Perpetual:
 
 
 @dataclass(frozen=True)
-class Settlements:
+class Settlements(Timed):
     """Settled funding of one contract in parallel arrays, oldest first.
 
     `time_ms` is the stamp as the exchange states it, jitter included (epoch milliseconds). NaN is a value
     that is not stated.
     """
 
-    time_ms: Millis
     rate: Floats
     #: hours of the interval that ends with the settlement
     interval_hours: Floats
     #: mark price at the settlement
     mark: Floats
 
-    def __len__(self) -> int:
-        return len(self.time_ms)
-
-    def take(self, index: Any) -> Self:
-        """The rows of a slice, a mask or an index array."""
-        return type(self)(*(getattr(self, field.name)[index] for field in fields(self)))
-
-    def window(self, first_ms: int | None, until_ms: int | None) -> Self:
-        """The rows with `first_ms` <= stamp < `until_ms`; None is no bound."""
-        start = 0 if first_ms is None else int(np.searchsorted(self.time_ms, first_ms, "left"))
-        stop = len(self) if until_ms is None else int(np.searchsorted(self.time_ms, until_ms, "left"))
-        return self.take(slice(start, max(start, stop)))
-
-    def newest(self, rows: int) -> Self:
-        """The last so many rows."""
-        return self.take(slice(max(len(self) - rows, 0), None))
-
     def reversed(self) -> Self:
         """The same rows, newest first."""
         return self.take(slice(None, None, -1))
-
-    def with_columns(self, **columns: NDArray[Any]) -> Self:
-        """The same rows with some columns replaced."""
-        return replace(self, **columns)
-
-    def append(self, other: Self) -> Self:
-        """These rows, then those of `other`."""
-        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
-        return type(self)(*(np.concatenate(pair) for pair in pairs))
 
     @classmethod
     def empty(cls) -> Self:

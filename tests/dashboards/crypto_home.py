@@ -16,33 +16,24 @@ equity 10,000 to 10,012 to 10,022; trade `a` (BTC) closed on the 3rd, `b` (ETH) 
 `c` (BTC) open on the 4th, `d` (ETH) rejected and `e` (ETH) pending on the 4th.
 """
 
-import functools
-import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from fastapi import FastAPI
-from starlette.testclient import TestClient
 
-from dashboards.app import create_app
-from market_assets.core.settings import RetentionSettings
 from market_assets.crypto.settings import MINUTES, OVERLAYS
-from market_assets.settings import Settings, settings
+from market_assets.settings import Settings
 from market_assets.tables import contract
-from resources.stores import open_store
-from resources.stores.lake import LakeStore
-from resources.stores.protocol import PartitionStore
 from resources.stream.candle import Candle, Update
 from resources.stream.hot import HotCache, hot_path
 from resources.stream.status import Status
 
-KEY = "the-first-key"
-NOW = datetime(2026, 10, 5, 12, 3, tzinfo=UTC)
+from . import stored_home
+from .stored_home import StoredHome
+
+KEY, NOW = stored_home.KEY, stored_home.NOW
 FIRST = datetime(2026, 10, 3, tzinfo=UTC)
 #: open instant of the newest closed minute
 LAST = NOW - timedelta(minutes=2)
@@ -53,81 +44,11 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 PRICES = {"BTCUSDT": (60_000.0, 1.0, 6.0), "ETHUSDT": (4_000.0, -0.1, 4.0)}
 MISSING = {"ETHUSDT": datetime(2026, 10, 4, 6, 30, tzinfo=UTC)}
 SOURCE = "binance_rest"
-_PLAIN: dict[Any, Any] = {
-    pl.Float64: 1.0,
-    pl.String: "x",
-    pl.Boolean: False,
-    **dict.fromkeys((pl.Int8, pl.Int16, pl.Int32, pl.Int64), 1),
-    pl.Date: DAYS[-1],
-}
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
     """Settings of the home, before anything is stored."""
-    monkeypatch.setenv("MARKET_ASSETS_NOW", NOW.isoformat())
-    monkeypatch.setenv("MARKET_ASSETS_API_KEY", KEY)
-    monkeypatch.setenv("MARKET_ASSETS_CRYPTO__SYMBOLS", '["BTCUSDT", "ETHUSDT"]')
-    for name, value in variables.items():
-        monkeypatch.setenv(f"MARKET_ASSETS_{name}", value)
-    settings.cache_clear()
-    return settings()
-
-
-def fill(found: Settings, *, source: str = "") -> PartitionStore:
-    """Store all of it; `source` ends every source that is stored. Written once per process, then copied."""
-    lake = Path(_written(found.retention, source).name, "lake")
-    shutil.copytree(lake, found.home / "lake", dirs_exist_ok=True)
-    return open_store(found)
-
-
-@functools.cache
-def _written(retention: RetentionSettings, source: str) -> tempfile.TemporaryDirectory:
-    folder = tempfile.TemporaryDirectory(prefix="crypto-home-")
-    store = LakeStore(Path(folder.name), retention)
-    for name, rows in tables().items():
-        write(store, name, rows, source=source)
-    return folder
-
-
-def reader(monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    """A client of an app over the home that all tests of this process share: for those that only read."""
-    monkeypatch.setenv("MARKET_ASSETS_HOME", _shared_home().name)
-    return TestClient(_shared_app(configure(monkeypatch)), raise_server_exceptions=False)
-
-
-@functools.cache
-def _shared_home() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="crypto-home-")
-
-
-@functools.cache
-def _shared_app(found: Settings) -> FastAPI:
-    fill(found)
-    return create_app(found)
-
-
-def write(store: PartitionStore, name: str, rows: list[dict[str, Any]] | pl.DataFrame, *, source: str = "") -> None:
-    """Replace the partitions of these rows; what a row does not say is null, or plain where it may not be."""
-    table = contract(name)
-    plain = row(name)
-    frame = (
-        rows
-        if isinstance(rows, pl.DataFrame)
-        else pl.DataFrame([{**plain, **values} for values in rows], schema=table.schema)
-    )
-    if "source" in frame.columns:
-        frame = frame.with_columns(pl.col("source") + source)
-    for partition, part in table.split(table.validate(frame)).items():
-        store.write(table, partition, part)
-
-
-def row(name: str) -> dict[str, Any]:
-    """A plain row of a table: null, or a value that is allowed."""
-    found: dict[str, Any] = {}
-    for column, spec in contract(name).columns.items():
-        allowed = spec.isin[0] if spec.isin else _PLAIN.get(spec.dtype, NOW)
-        found[column] = None if spec.nullable else allowed
-    return found
+    return stored_home.configure(monkeypatch, **{"CRYPTO__SYMBOLS": '["BTCUSDT", "ETHUSDT"]'} | variables)
 
 
 def tables() -> Mapping[str, list[dict[str, Any]] | pl.DataFrame]:
@@ -395,3 +316,7 @@ def stream(found: Settings, *, n_closed: int = 3, **values: Any) -> HotCache:
         status=status(**values),
     )
     return cache
+
+
+_HOME = StoredHome(configure, tables)
+fill, filled, reader, empty, write, row = _HOME.fill, _HOME.filled, _HOME.reader, _HOME.empty, _HOME.write, _HOME.row

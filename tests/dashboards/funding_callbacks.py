@@ -1,6 +1,5 @@
 """What tests of the funding page share: the app over the home written by hand, and its callbacks by name."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from dashboards.services import Services
 from market_assets.settings import Settings
 
 from . import funding_home
+from .callbacks import ask
 
 PATHS = ["/funding", *(f"/funding/{name}" for name in TABS if name)]
 TICK, VERSION = ("funding-tick", "n_intervals", 0), ("funding-version", "data", "v")
@@ -45,9 +45,7 @@ CONTROLS = (*("assets", "exchanges", "intervals", "min_net_apr", "min_apr", "min
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of the home written by hand."""
-    configured = funding_home.configure(monkeypatch)
-    funding_home.fill(configured)
-    return configured
+    return funding_home.filled(monkeypatch)
 
 
 @pytest.fixture
@@ -64,40 +62,9 @@ def services(app: FastAPI) -> Services:
 
 
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    """A client of it."""
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield opened
-
-
-@pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
-    return TestClient(create_app(funding_home.configure(monkeypatch)), raise_server_exceptions=False)
-
-
-def ask(
-    client: TestClient,
-    outputs: list[tuple[str, str]],
-    *inputs: tuple[str, str, Any],
-    state: tuple[tuple[str, str, Any], ...] = (),
-) -> dict[str, dict[str, Any]]:
-    """Call a callback as the renderer does; its response by component."""
-    described = [{"id": component, "property": prop} for component, prop in outputs]
-    names = [f"{component}.{prop}" for component, prop in outputs]
-    answer = client.post(
-        "/_dash-update-component",
-        json={
-            "output": names[0] if len(names) == 1 else f"..{'...'.join(names)}..",
-            "outputs": described[0] if len(described) == 1 else described,
-            "inputs": [{"id": i, "property": p, "value": value} for i, p, value in inputs],
-            "changedPropIds": [f"{inputs[0][0]}.{inputs[0][1]}"],
-            "state": [{"id": i, "property": p, "value": value} for i, p, value in state],
-        },
-    )
-    assert answer.status_code == 200, answer.text
-    response: dict[str, dict[str, Any]] = answer.json()["response"]
-    return response
+    return funding_home.empty(monkeypatch)
 
 
 def tab(client: TestClient, path: str, search: str = "") -> dict[str, dict[str, Any]]:

@@ -13,99 +13,30 @@ and OLD-USDT-PERP of bybit is closed. Settled are three payments of binance_usdm
 and of bybit's ETH four, of which the last two are hourly.
 """
 
-import functools
-import shutil
-import tempfile
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
-from fastapi import FastAPI
-from starlette.testclient import TestClient
 
-from dashboards.app import create_app
-from market_assets.core.settings import RetentionSettings
-from market_assets.settings import Settings, settings
-from market_assets.tables import contract
-from resources.stores import open_store
-from resources.stores.lake import LakeStore
-from resources.stores.protocol import PartitionStore
+from market_assets.settings import Settings
 
-KEY = "the-first-key"
-NOW = datetime(2026, 10, 5, 12, 3, tzinfo=UTC)
+from . import stored_home
+from .stored_home import StoredHome
+
+KEY, NOW = stored_home.KEY, stored_home.NOW
 NOON = NOW.replace(minute=0)
 DAY = date(2026, 10, 5)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 EXCHANGES = ("binance_usdm", "bybit", "dydx", "hyperliquid", "okx")
 VENUES = {"binance_usdm": "binance"}
-_PLAIN: dict[Any, Any] = {pl.Float64: 1.0, pl.String: "x", pl.Boolean: False, pl.Int64: 1, pl.Date: DAY}
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
     """Settings of the home, before anything is stored."""
-    monkeypatch.setenv("MARKET_ASSETS_NOW", NOW.isoformat())
-    monkeypatch.setenv("MARKET_ASSETS_API_KEY", KEY)
-    monkeypatch.setenv("MARKET_ASSETS_FUNDING__EXCHANGES", str(list(EXCHANGES)).replace("'", '"'))
-    for name, value in variables.items():
-        monkeypatch.setenv(f"MARKET_ASSETS_{name}", value)
-    settings.cache_clear()
-    return settings()
-
-
-def fill(found: Settings, *, source: str = "") -> PartitionStore:
-    """Store all of it; `source` ends every source that is stored. Written once per process, then copied."""
-    lake = Path(_written(found.retention, source).name, "lake")
-    shutil.copytree(lake, found.home / "lake", dirs_exist_ok=True)
-    return open_store(found)
-
-
-@functools.cache
-def _written(retention: RetentionSettings, source: str) -> tempfile.TemporaryDirectory:
-    folder = tempfile.TemporaryDirectory(prefix="funding-home-")
-    store = LakeStore(Path(folder.name), retention)
-    for name, rows in tables().items():
-        write(store, name, rows, source=source)
-    return folder
-
-
-def reader(monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    """A client of an app over the home that all tests of this process share: for those that only read."""
-    monkeypatch.setenv("MARKET_ASSETS_HOME", _shared_home().name)
-    return TestClient(_shared_app(configure(monkeypatch)), raise_server_exceptions=False)
-
-
-@functools.cache
-def _shared_home() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="funding-home-")
-
-
-@functools.cache
-def _shared_app(found: Settings) -> FastAPI:
-    fill(found)
-    return create_app(found)
-
-
-def write(store: PartitionStore, name: str, rows: list[dict[str, Any]], *, source: str = "") -> None:
-    """Replace the partitions of these rows; what a row does not say is null, or plain where it may not be."""
-    table = contract(name)
-    frame = pl.DataFrame([{**row(name), **values} for values in rows], schema=table.schema)
-    if "source" in frame.columns:
-        frame = frame.with_columns(pl.col("source") + source)
-    for partition, part in table.split(table.validate(frame)).items():
-        store.write(table, partition, part)
-
-
-def row(name: str) -> dict[str, Any]:
-    """A plain row of a table: null, or a value that is allowed."""
-    found: dict[str, Any] = {}
-    for column, spec in contract(name).columns.items():
-        allowed = spec.isin[0] if spec.isin else _PLAIN.get(spec.dtype, NOON if spec.dtype != pl.List else [])
-        found[column] = None if spec.nullable else [] if isinstance(spec.dtype, pl.List) else allowed
-    return found
+    return stored_home.configure(monkeypatch, **{"FUNDING__EXCHANGES": json.dumps(EXCHANGES)} | variables)
 
 
 def tables() -> Mapping[str, list[dict[str, Any]]]:
@@ -345,3 +276,7 @@ def opportunities() -> list[dict[str, Any]]:
     ]  # fmt: skip
     last = pair(5, "BTC", leg("binance_usdm", "BTC-USDT-PERP", 0.0001, 8.0, 5.0, 5e9), dear, spread_z=-1.5)
     return [*(pair(rank, *of) for rank, of in enumerate(legs, 1)), last]
+
+
+_HOME = StoredHome(configure, tables, at=NOON)
+fill, filled, reader, empty, write, row = _HOME.fill, _HOME.filled, _HOME.reader, _HOME.empty, _HOME.write, _HOME.row

@@ -1,9 +1,7 @@
 """The btc page: its callbacks as Dash's renderer asks them, and the page in a real browser."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -21,8 +19,8 @@ from resources.stores import open_store
 
 from . import test_browser
 from .btc_hours import at, configure, fill, processed
+from .callbacks import ask, cards
 from .conftest import write
-from .test_pages import ask
 
 browser, page = test_browser.browser, test_browser.page
 DAY = [("btc-span", "value", "24h"), ("btc-dates", "start_date", None), ("btc-dates", "end_date", None)]
@@ -66,35 +64,9 @@ def app(btc: Settings) -> FastAPI:
 
 
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    """A client of it."""
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield opened
-
-
-@pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
     return TestClient(create_app(configure(monkeypatch)), raise_server_exceptions=False)
-
-
-def cards(component: Any) -> dict[str, tuple[str, str]]:
-    """Label -> (value, note) of every card in a rendered component."""
-    found: dict[str, tuple[str, str]] = {}
-
-    def walk(part: Any) -> None:
-        if isinstance(part, list):
-            for each in part:
-                walk(each)
-        elif isinstance(part, dict):
-            props = part.get("props", {})
-            if str(props.get("className", "")).startswith("card tone-"):
-                label, value, note = (child["props"]["children"] for child in props["children"])
-                found[label] = (value, note)
-            walk(props.get("children"))
-
-    walk(component)
-    return found
 
 
 def test_every_tab_has_an_address():
@@ -112,7 +84,7 @@ def test_every_tab_has_an_address():
 def test_a_tab_is_served_by_its_address(client: TestClient, path: str):
     """Its document is there as the first request, and its tab is the current one."""
     assert client.get(path).status_code == 200
-    shown = ask(client, *TABS, inputs=[("url", "pathname", path)])
+    shown = ask(client, TABS, ("url", "pathname", path))
     current = [tab["props"]["href"] for tab in shown["btc-tabs"]["children"] if "current" in tab["props"]["className"]]
     assert current == [path]
     # the performance tab has a window of its own
@@ -121,12 +93,12 @@ def test_a_tab_is_served_by_its_address(client: TestClient, path: str):
 
 def test_an_unknown_tab_says_so(client: TestClient):
     """The known ones are named."""
-    assert "/btc/analysis" in str(ask(client, *TABS, inputs=[("url", "pathname", "/btc/none")])["btc-body"])
+    assert "/btc/analysis" in str(ask(client, TABS, ("url", "pathname", "/btc/none"))["btc-body"])
 
 
 def test_the_cards_of_the_newest_day(client: TestClient):
     """Hours 24 to 47: 1,024 to 1,047 USD; (3.9 + 4.5 + 2.8) / 24 is the mean RPN; no hour is extreme."""
-    shown = cards(ask(client, *OVERVIEW, inputs=DAY + REST)["btc-cards"]["children"])
+    shown = cards(ask(client, OVERVIEW, *DAY, *REST)["btc-cards"]["children"])
     assert shown["Points"] == ("24", "of 24 hours")
     assert shown["Span"] == ("24 h", "to 06-11 23:00 UTC")
     assert shown["Price"] == ("1,047 USD", "+2.25 % over the range")
@@ -136,7 +108,7 @@ def test_the_cards_of_the_newest_day(client: TestClient):
 
 def test_a_custom_range_is_whole_days(client: TestClient):
     """Both days whole: 48 hours; the sides of the extremes are counted apart, 8 and 12 hours."""
-    answer = ask(client, *OVERVIEW, inputs=BOTH + REST)
+    answer = ask(client, OVERVIEW, *BOTH, *REST)
     shown = cards(answer["btc-cards"]["children"])
     assert shown["Points"] == ("48", "of 48 hours")
     assert shown["Span"][0] == "2 d"
@@ -147,7 +119,7 @@ def test_a_custom_range_is_whole_days(client: TestClient):
 def test_a_custom_range_without_its_end_shows_the_default(client: TestClient):
     """While the second day is not chosen yet the page shows the default range, not an error."""
     half = [BOTH[0], BOTH[1], ("btc-dates", "end_date", None)]
-    assert cards(ask(client, *OVERVIEW, inputs=half + REST)["btc-cards"]["children"])["Points"][0] == "24"
+    assert cards(ask(client, OVERVIEW, *half, *REST)["btc-cards"]["children"])["Points"][0] == "24"
 
 
 @pytest.mark.parametrize(("hours", "said"), [(1, "1 h"), (24, "24 h"), (75, "75 h"), (168, "7 d")])
@@ -158,13 +130,13 @@ def test_a_length_in_words(hours: int, said: str):
 
 def test_figures_follow_the_page(client: TestClient):
     """In the dark the default template is the page's dark look."""
-    figure = ask(client, *OVERVIEW, inputs=DAY + REST)["btc-price-color"]["figure"]
+    figure = ask(client, OVERVIEW, *DAY, *REST)["btc-price-color"]["figure"]
     assert figure["layout"]["font"]["color"] == DARK.text
 
 
 def test_the_latest_signals_are_those_of_the_range(client: TestClient):
     """24 hours speak five times, newest first, in words; events have their name."""
-    answer = ask(client, *SIGNALS, inputs=DAY + REST)
+    answer = ask(client, SIGNALS, *DAY, *REST)
     rows = answer["btc-signals-grid"]["rowData"]
     assert [row["time"][-5:] for row in rows] == ["10:00", "08:00", "04:00", "03:00", "02:00"]
     assert [row["signal_class"] for row in rows] == ["strong buy", "sell", "weak sell", "weak sell", "weak sell"]
@@ -174,14 +146,14 @@ def test_the_latest_signals_are_those_of_the_range(client: TestClient):
 
 def test_the_shares_are_of_known_hours(client: TestClient):
     """Of 46 known hours 6 are bull, 7 bear, 33 neither; the two unknown ones are in no share."""
-    shown = cards(ask(client, *ANALYSIS, inputs=BOTH + REST + WIDE)["btc-shares"]["children"])
+    shown = cards(ask(client, ANALYSIS, *BOTH, *REST, *WIDE)["btc-shares"]["children"])
     assert [shown[name][0] for name in ("Bull", "Bear", "Neutral", "Unknown")] == ["13.0 %", "15.2 %", "71.7 %", "2 h"]
 
 
 def test_performance_says_how_sure_it_is(client: TestClient):
     """Two of three Sell hours won: 66.7 % with a Wilson interval of 20.8 to 93.9 %, grey; ALL is the base rate."""
     inputs = [("btc-performance-hours", "value", "168"), *REST, *WIDE]
-    answer = ask(client, *PERFORMANCE, inputs=inputs)
+    answer = ask(client, PERFORMANCE, *inputs)
     tables = str(answer["btc-performance-tables"]["children"])
     assert "win rate [Wilson 95 % interval]" in tables
     assert "{'children': '66.7 % [20.8, 93.9]', 'className': 'few'}" in tables
@@ -195,7 +167,7 @@ def test_performance_says_how_sure_it_is(client: TestClient):
 )
 def test_an_empty_store_says_what_to_do(empty_client: TestClient, outputs: list, extra: list, note: str):
     """No hour: why, the command that makes some, and no plot of nothing."""
-    answer = ask(empty_client, *outputs, inputs=DAY + REST + extra)
+    answer = ask(empty_client, outputs, *DAY, *REST, *extra)
     assert "--select btc_price,btc_liquidations,btc_processed" in str(answer[note])
     assert "2021-02-01...2024-06-12" in str(answer[note])
     assert {"display": "none"} in [part.get("style") for part in answer.values()]
@@ -204,13 +176,13 @@ def test_an_empty_store_says_what_to_do(empty_client: TestClient, outputs: list,
 def test_performance_of_an_empty_store_says_what_to_do(empty_client: TestClient):
     """The same on the fourth tab."""
     inputs = [("btc-performance-hours", "value", "168"), *REST, *WIDE]
-    assert "btc_processed" in str(ask(empty_client, *PERFORMANCE, inputs=inputs)["btc-performance-note"])
+    assert "btc_processed" in str(ask(empty_client, PERFORMANCE, *inputs)["btc-performance-note"])
 
 
 def test_a_range_without_hours_names_the_newest(client: TestClient):
     """A custom range before the history: no data, and up to when there is some."""
     early = [BOTH[0], ("btc-dates", "start_date", "2023-01-01"), ("btc-dates", "end_date", "2023-01-02")]
-    note = str(ask(client, *OVERVIEW, inputs=early + REST)["btc-overview-note"])
+    note = str(ask(client, OVERVIEW, *early, *REST)["btc-overview-note"])
     assert "from 2023-01-01 00:00 to 2023-01-02 23:00 UTC" in note
     assert "2024-06-11 23:00Z" in note
 
@@ -220,27 +192,27 @@ def test_what_is_stored_is_shown_without_what_is_not(home: object, monkeypatch: 
     found = configure(monkeypatch)
     write(open_store(found), "btc_processed", processed())
     client = TestClient(create_app(found))
-    answer = ask(client, *OVERVIEW, inputs=DAY + REST)
+    answer = ask(client, OVERVIEW, *DAY, *REST)
     assert "btc_rpn, btc_bins, btc_dominance, btc_signals" in str(answer["btc-overview-note"])
     assert answer["btc-price-color"]["figure"]["data"][0]["y"][0] == 1024.0
     shown = cards(answer["btc-cards"]["children"])
     assert (shown["Mean RPN"][0], shown["Extreme -1 (longs)"][0]) == ("no data", "no data")
     inputs = [("btc-performance-hours", "value", "168"), *REST, *WIDE]
-    assert "btc_signals" in str(ask(client, *PERFORMANCE, inputs=inputs)["btc-performance-note"])
+    assert "btc_signals" in str(ask(client, PERFORMANCE, *inputs)["btc-performance-note"])
 
 
 def test_the_state_of_every_table(client: TestClient, monkeypatch: pytest.MonkeyPatch):
     """Each table has its word; the card shows the worst of them, which is stale six hours later."""
-    asked = {"inputs": [("btc-status-tick", "n_intervals", 0)]}
-    assert cards(ask(client, *STATES, **asked)["btc-freshness"]["children"])["Freshness"] == (
+    asked = ("btc-status-tick", "n_intervals", 0)
+    assert cards(ask(client, STATES, asked)["btc-freshness"]["children"])["Freshness"] == (
         "empty",
         "newest row 2 min old",
     )
     monkeypatch.setenv("MARKET_ASSETS_NOW", "2024-06-12T06:12:00Z")
-    later = ask(client, *STATES, **asked)
+    later = ask(client, STATES, asked)
     assert cards(later["btc-freshness"]["children"])["Freshness"] == ("stale", "newest row 6 h old")
     assert "btc_liquidations" in str(later["btc-tables"])
-    pill = str(ask(client, ("btc-health", "children"), **asked))
+    pill = str(ask(client, [("btc-health", "children")], asked))
     assert "tables: 1 ok, 3 empty, 7 stale" in pill
 
 
@@ -250,12 +222,12 @@ def test_the_dates_offered_are_those_that_are_stored(client: TestClient):
         ("btc-dates-place", "hidden"), ("btc-dates", "initial_visible_month"), ("btc-dates", "min_date_allowed"),
         ("btc-dates", "max_date_allowed"),
     ]  # fmt: skip
-    shown = ask(client, *outputs, inputs=[("btc-span", "value", "custom")])
+    shown = ask(client, outputs, ("btc-span", "value", "custom"))
     assert shown["btc-dates-place"]["hidden"] is False
     assert shown["btc-dates"] == {
         "initial_visible_month": "2024-06-11", "min_date_allowed": "2021-02-01", "max_date_allowed": "2024-06-11",
     }  # fmt: skip
-    assert ask(client, *outputs, inputs=[("btc-span", "value", "7d")])["btc-dates-place"]["hidden"] is True
+    assert ask(client, outputs, ("btc-span", "value", "7d"))["btc-dates-place"]["hidden"] is True
 
 
 def test_the_settings_of_the_dashboard_are_used(home: object, monkeypatch: pytest.MonkeyPatch):
@@ -282,12 +254,12 @@ def test_a_template_that_plotly_does_not_know_stops_the_start(home: object, monk
 
 def test_the_page_opens_within_its_budget(client: TestClient):
     """Document, tab, cards, plots and states of a first visit take less than 1.5 s of the processor."""
-    ask(client, *OVERVIEW, inputs=BOTH + REST)  # plotly is loaded once per process, before anyone visits
+    ask(client, OVERVIEW, *BOTH, *REST)  # plotly is loaded once per process, before anyone visits
     begun = time.process_time()
     client.get("/btc")
-    ask(client, *TABS, inputs=[("url", "pathname", "/btc")])
-    ask(client, *OVERVIEW, inputs=DAY + REST)
-    ask(client, *STATES, inputs=[("btc-status-tick", "n_intervals", 0)])
+    ask(client, TABS, ("url", "pathname", "/btc"))
+    ask(client, OVERVIEW, *DAY, *REST)
+    ask(client, STATES, ("btc-status-tick", "n_intervals", 0))
     assert time.process_time() - begun < 1.5
 
 

@@ -16,10 +16,10 @@ from dashboards.theme import DARK, LIGHT
 from market_assets.crypto.schemas import EXITS
 from market_assets.crypto.settings import PaperSettings
 from market_assets.tables import contract
+from resources.stores import open_store
 
 from . import crypto_home
-from .funding_callbacks import ask
-from .test_btc_page import cards
+from .callbacks import ask, cards
 
 VERSION, TICK = ("crypto-version", "data", "v"), ("crypto-tick", "n_intervals", 0)
 LOOK = (("theme", "data", "light"), ("viewport", "data", 1280))
@@ -47,13 +47,13 @@ def client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 @pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
-    return TestClient(create_app(crypto_home.configure(monkeypatch)), raise_server_exceptions=False)
+    return crypto_home.empty(monkeypatch)
 
 
 def written(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]], **variables: str) -> TestClient:
     """A client of an app whose account has these rows and nothing else."""
     found = crypto_home.configure(monkeypatch, **variables)
-    crypto_home.write(crypto_home.open_store(found), "crypto_paper_trades", rows)
+    crypto_home.write(open_store(found), "crypto_paper_trades", rows)
     return TestClient(create_app(found), raise_server_exceptions=False)
 
 

@@ -9,13 +9,13 @@ from starlette.testclient import TestClient
 
 from dashboards.app import create_app
 from dashboards.crypto.advice import counted, said, sentiment_figure
-from dashboards.pages.crypto import PAGE, TABS, tab_of
+from dashboards.pages.crypto import PAGE, TABS
+from dashboards.pages.tabs import tab_of
 from dashboards.theme import DARK, LIGHT
 from market_assets.tables import contract
 
 from . import crypto_home
-from .funding_callbacks import ask
-from .test_btc_page import cards
+from .callbacks import ask, cards
 
 VERSION = ("crypto-version", "data", "v")
 SHOWN = [("advisor-cards", "children"), ("advisor-said", "children"), ("advisor-rows", "children")]
@@ -31,7 +31,7 @@ def client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 @pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
-    return TestClient(create_app(crypto_home.configure(monkeypatch)), raise_server_exceptions=False)
+    return crypto_home.empty(monkeypatch)
 
 
 def show(client: TestClient, call: str = "all", symbol: str = "all") -> dict[str, dict[str, Any]]:
@@ -101,7 +101,7 @@ def test_every_tab_has_an_address(client: TestClient):
     for name in TABS:
         path = f"{PAGE.path}/{name}".rstrip("/")
         assert client.get(path).status_code == 200
-        assert tab_of(path) == name
+        assert tab_of(PAGE.path, TABS, path) == name
     outputs = [("crypto-body", "children"), ("crypto-tabs", "children")]
     found = ask(client, outputs, ("url", "pathname", "/crypto/none"), state=(("url", "search", ""),))
     assert "/crypto/backtest" in str(found["crypto-body"])

@@ -20,8 +20,7 @@ from market_assets.crypto.transforms.backtest import EQUITY, TRADES
 from market_assets.crypto.transforms.strategies import STRATEGIES
 
 from . import crypto_home
-from .funding_callbacks import ask
-from .test_btc_page import cards
+from .callbacks import ask, cards
 
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
@@ -43,7 +42,7 @@ def client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 @pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
-    return TestClient(create_app(crypto_home.configure(monkeypatch)), raise_server_exceptions=False)
+    return crypto_home.empty(monkeypatch)
 
 
 def show(client: TestClient, query: str) -> dict[str, dict[str, Any]]:

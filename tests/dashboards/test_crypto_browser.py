@@ -29,9 +29,7 @@ WITHIN_S = 2.0
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of the home written by hand."""
-    configured = crypto_home.configure(monkeypatch)
-    crypto_home.fill(configured)
-    return configured
+    return crypto_home.filled(monkeypatch)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from resources.http.state import VendorState, fingerprint
 from resources.stores import open_store
 
 from . import crypto_home
+from .callbacks import ask
 from .crypto_home import NOW, SYMBOLS
-from .test_pages import ask
 from .test_streams import shown
 
 MINUTE = timedelta(minutes=1)
@@ -28,9 +28,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Two symbols, whose newest 5m candle closed at 12:00, three minutes ago."""
-    configured = crypto_home.configure(monkeypatch)
-    crypto_home.fill(configured)
-    return configured
+    return crypto_home.filled(monkeypatch)
 
 
 def pipeline() -> dict:
@@ -176,7 +174,7 @@ def test_a_marker_that_nobody_can_read_is_told(found: Settings):
 def test_the_overview_lists_the_domain(found: Settings):
     """Its card leads to its page: nine tables, all stored."""
     outputs = [("overview-domains", "children"), ("overview-tables", "children")]
-    answer = ask(TestClient(create_app(found)), *outputs, inputs=[("refresh", "data", {"tick": 0})])
+    answer = ask(TestClient(create_app(found)), outputs, ("refresh", "data", {"tick": 0}))
     (card,) = [str(one) for one in answer["overview-domains"]["children"] if "'/crypto'" in str(one)]
     assert "'children': 'Crypto'" in card
     assert "9 of 9" in card

@@ -1,6 +1,5 @@
 """The market tab of the crypto page; its callbacks as Dash's renderer asks them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,9 +15,8 @@ from market_assets.settings import Settings
 from resources.stores import open_store
 
 from . import crypto_home
+from .callbacks import ask, cards
 from .crypto_home import LAST, MINUTE, candle
-from .funding_callbacks import ask
-from .test_btc_page import cards
 
 VERSION, CLOSED = ("crypto-version", "data", "v"), ("crypto-closed", "data", None)
 LIGHT, WIDE = ("theme", "data", "light"), ("viewport", "data", 1280)
@@ -34,9 +32,7 @@ NEWEST = 1_791_201_660_000
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of the home written by hand."""
-    configured = crypto_home.configure(monkeypatch)
-    crypto_home.fill(configured)
-    return configured
+    return crypto_home.filled(monkeypatch)
 
 
 @pytest.fixture
@@ -46,16 +42,9 @@ def app(found: Settings) -> FastAPI:
 
 
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    """A client of it."""
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield opened
-
-
-@pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
-    return TestClient(create_app(crypto_home.configure(monkeypatch)), raise_server_exceptions=False)
+    return crypto_home.empty(monkeypatch)
 
 
 def draw(client: TestClient, query: str = "", viewport: int = 1280) -> dict[str, dict[str, Any]]:

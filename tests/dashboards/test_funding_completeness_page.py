@@ -9,11 +9,11 @@ from dashboards.pages import funding_completeness
 from dashboards.services import Services
 
 from . import funding_callbacks
-from .funding_callbacks import TICK, ask, completeness
+from .callbacks import ask, cards
+from .funding_callbacks import TICK, completeness
 from .funding_home import HOUR, NOON
-from .test_btc_page import cards
 
-found, app, client = funding_callbacks.found, funding_callbacks.app, funding_callbacks.client
+found, app = funding_callbacks.found, funding_callbacks.app
 services = funding_callbacks.services
 
 

@@ -7,10 +7,11 @@ from starlette.testclient import TestClient
 
 from dashboards.funding.query import HistoryQuery
 from dashboards.pages import shell
-from dashboards.pages.funding import PAGE, tab_of
+from dashboards.pages.funding import PAGE, TABS
 from dashboards.pages.funding_grid import history_of
 from dashboards.pages.funding_history import zoomed
 from dashboards.pages.funding_words import countdown, hours, usd
+from dashboards.pages.tabs import tab_of
 from dashboards.sources import Sources
 from market_assets.core import clock
 from market_assets.core.settings import RateBudget
@@ -19,10 +20,10 @@ from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
 
 from . import funding_callbacks, funding_home
-from .funding_callbacks import PATHS, TICK, ask, completeness, grid, history, pair, pairs, tab
-from .test_btc_page import cards
+from .callbacks import ask, cards
+from .funding_callbacks import PATHS, TICK, completeness, grid, history, pair, pairs, tab
 
-found, app, client = funding_callbacks.found, funding_callbacks.app, funding_callbacks.client
+found, app = funding_callbacks.found, funding_callbacks.app
 empty_client = funding_callbacks.empty_client
 
 
@@ -33,7 +34,7 @@ def test_every_tab_has_an_address(client: TestClient):
         assert client.get(path).status_code == 200
         shown = tab(client, path)["funding-tabs"]["children"]
         assert [one["props"]["href"] for one in shown if "current" in one["props"]["className"]] == [path]
-    assert tab_of("/funding/none") is None
+    assert tab_of(PAGE.path, TABS, "/funding/none") is None
     assert "/funding/history" in str(tab(client, "/funding/none")["funding-body"])
 
 

@@ -6,10 +6,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from . import funding_callbacks
-from .funding_callbacks import CONTROLS, LIGHT, PLOT, VERSION, WIDE, ask, pair, pairs, tab
-from .test_btc_page import cards
+from .callbacks import ask, cards
+from .funding_callbacks import CONTROLS, LIGHT, PLOT, VERSION, WIDE, pair, pairs, tab
 
-found, app, client = funding_callbacks.found, funding_callbacks.app, funding_callbacks.client
+found, app = funding_callbacks.found, funding_callbacks.app
 
 
 def test_controls_become_an_address(client: TestClient):

@@ -1,7 +1,5 @@
 """Pages without a browser: documents, and callbacks asked as Dash's renderer asks them."""
 
-from typing import Any
-
 import polars as pl
 import pytest
 from dash import no_update
@@ -16,6 +14,7 @@ from market_assets.settings import Settings
 from resources.stores import open_store
 from resources.stores.protocol import PartitionStore
 
+from .callbacks import ask
 from .conftest import CLOSES, DAYS, scored, write
 
 
@@ -44,34 +43,14 @@ def test_paths_belong_to_pages():
     assert symbol_of("/equities") is None
 
 
-def ask(client: TestClient, *outputs: tuple[str, str], inputs: list[tuple[str, str, Any]], **state: Any) -> dict:
-    """Call a callback as the renderer does; returns its response by component."""
-    names = [f"{component}.{prop}" for component, prop in outputs]
-    single = len(names) == 1
-    name = names[0] if single else f"..{'...'.join(names)}.."
-    described: Any = [{"id": component, "property": prop} for component, prop in outputs]
-    answer = client.post(
-        "/_dash-update-component",
-        json={
-            "output": name,
-            "outputs": described[0] if single else described,
-            "inputs": [{"id": i, "property": p, "value": value} for i, p, value in inputs],
-            "changedPropIds": [f"{inputs[0][0]}.{inputs[0][1]}"],
-            "state": [{"id": i, "property": "data", "value": value} for i, value in state.items()],
-        },
-    )
-    assert answer.status_code == 200, answer.text
-    return answer.json()["response"]
-
-
 def test_a_refresh_gives_a_new_version_only_when_something_changed(client: TestClient):
     """The version is stated at first; while nothing is published the page is told to leave it."""
     outputs = [("refresh", "data"), ("version", "data"), ("demo-badge", "hidden")]
-    first = ask(client, *outputs, inputs=[("tick", "n_intervals", 0)], version=None)
+    first = ask(client, outputs, ("tick", "n_intervals", 0), state=(("version", "data", None),))
     version = first["version"]["data"]
     assert first["refresh"]["data"] == {"tick": 0, "error": None}
     assert first["demo-badge"]["hidden"] is True
-    again = ask(client, *outputs, inputs=[("tick", "n_intervals", 1)], version=version)
+    again = ask(client, outputs, ("tick", "n_intervals", 1), state=(("version", "data", version),))
     assert "version" not in again
 
 
@@ -81,7 +60,9 @@ def test_the_page_is_marked_where_its_data_are_simulated(configured: Settings, s
     rows = scored("SIM", DAYS, CLOSES).with_columns(source=pl.lit("polygon-sandbox"))
     simulated = configured.model_copy(update={"home": configured.home / "simulated"})
     write(open_store(simulated), "equities_scored_bars", rows)
-    answer = ask(TestClient(create_app(simulated)), *outputs, inputs=[("tick", "n_intervals", 0)], version=None)
+    answer = ask(
+        TestClient(create_app(simulated)), outputs, ("tick", "n_intervals", 0), state=(("version", "data", None),)
+    )
     assert answer["demo-badge"]["hidden"] is False
 
 
@@ -92,7 +73,7 @@ def test_a_failed_refresh_says_why_and_keeps_the_data(configured: Settings):
     address = SecretStr("postgresql://u:hunter2@127.0.0.1:9/none")
     client = TestClient(create_app(configured.model_copy(update={"store": "postgres", "postgres_url": address})))
     outputs = [("refresh", "data"), ("version", "data"), ("demo-badge", "hidden")]
-    answer = ask(client, *outputs, inputs=[("tick", "n_intervals", 3)], version="kept")
+    answer = ask(client, outputs, ("tick", "n_intervals", 3), state=(("version", "data", "kept"),))
     assert "must answer" in answer["refresh"]["data"]["error"]
     assert "hunter2" not in str(answer)
     assert "version" not in answer
@@ -111,12 +92,14 @@ def test_the_grid_is_searched_and_filtered(client: TestClient, configured: Setti
 
 def test_an_empty_store_says_what_to_do(empty_client: TestClient):
     """No status stored: the page says so and names the command; there is no invented row."""
-    cards = ask(empty_client, ("equities-cards", "children"), inputs=[("refresh", "data", {"tick": 0})])
+    cards = ask(empty_client, [("equities-cards", "children")], ("refresh", "data", {"tick": 0}))
     assert "dagster asset materialize -m market_assets.definitions --select equities_symbol_status" in str(cards)
     rows = ask(
         empty_client,
-        ("symbol-grid", "rowData"),
-        inputs=[("version", "data", "v"), ("symbol-search", "value", None), ("symbol-status", "value", "all")],
+        [("symbol-grid", "rowData")],
+        ("version", "data", "v"),
+        ("symbol-search", "value", None),
+        ("symbol-status", "value", "all"),
     )
     assert rows["symbol-grid"]["rowData"] == []
 
@@ -132,7 +115,7 @@ def test_the_chart_shows_the_basis_asked_for(client: TestClient):
         ("span", "value", "1Y"), ("basis", "value", "split"), ("scale", "value", "linear"), ("theme", "data", "dark"),
         ("viewport", "data", 1440), ("version", "data", "v"),
     ]  # fmt: skip
-    shown = ask(client, *outputs, inputs=inputs)
+    shown = ask(client, outputs, *inputs)
     price = next(trace for trace in shown["chart"]["figure"]["data"] if trace["name"] == "price")
     assert price["close"] == [51.0, 52.0, 53.0]
     assert shown["symbol-title"]["children"] == "AAPL"
@@ -191,11 +174,11 @@ def test_a_wider_window_shows_more_candles():
 def test_other_pages_fill(client: TestClient):
     """Overview and health answer over a filled store without Dagster: facts, and "unknown" in words."""
     outputs = [("overview-domains", "children"), ("overview-tables", "children")]
-    overview = str(ask(client, *outputs, inputs=[("refresh", "data", {"tick": 0})]))
+    overview = str(ask(client, outputs, ("refresh", "data", {"tick": 0})))
     assert "equities_scored_bars" in overview
     assert "checks unknown" in overview
     names = ["notice", "cards", "sources", "streams", "tables", "dagster", "machine", "runs"]
-    health = str(ask(client, *[(f"health-{n}", "children") for n in names], inputs=[("refresh", "data", {"tick": 0})]))
+    health = str(ask(client, [(f"health-{n}", "children") for n in names], ("refresh", "data", {"tick": 0})))
     assert "degraded" in health
     assert "no vendor was called yet" in health
 

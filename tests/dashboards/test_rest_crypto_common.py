@@ -28,9 +28,7 @@ READS = (*NEEDY, f"{API}/symbols")
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of the home."""
-    configured = crypto_home.configure(monkeypatch)
-    crypto_home.fill(configured)
-    return configured
+    return crypto_home.filled(monkeypatch)
 
 
 @pytest.fixture
@@ -42,7 +40,7 @@ def client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 @pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
-    return TestClient(create_app(crypto_home.configure(monkeypatch)), raise_server_exceptions=False)
+    return crypto_home.empty(monkeypatch)
 
 
 def rows_of(body: dict) -> list[dict]:

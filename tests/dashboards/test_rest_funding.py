@@ -33,9 +33,7 @@ CELL_FIELDS = {
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of the home."""
-    configured = funding_home.configure(monkeypatch)
-    funding_home.fill(configured)
-    return configured
+    return funding_home.filled(monkeypatch)
 
 
 @pytest.fixture

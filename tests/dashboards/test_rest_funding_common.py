@@ -13,9 +13,7 @@ from .funding_home import MINUTE, NOON, NOW, OPEN
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of the home."""
-    configured = funding_home.configure(monkeypatch)
-    funding_home.fill(configured)
-    return configured
+    return funding_home.filled(monkeypatch)
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 @pytest.fixture
 def empty_client(home: object, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A client of an app without any data."""
-    return TestClient(create_app(funding_home.configure(monkeypatch)), raise_server_exceptions=False)
+    return funding_home.empty(monkeypatch)
 
 
 READS = (

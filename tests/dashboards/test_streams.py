@@ -16,8 +16,8 @@ from market_assets.settings import Settings
 from resources.stream.hot import hot_path
 
 from . import crypto_home
+from .callbacks import ask
 from .crypto_home import NOW
-from .test_pages import ask
 
 SECOND = timedelta(seconds=1)
 HEALTH = ("notice", "cards", "sources", "streams", "tables", "dagster", "machine", "runs")
@@ -39,7 +39,7 @@ def judged(found: Settings, **values: Any) -> StreamFacts:
 def shown(found: Settings) -> str:
     """The text of the health page, and what stands in its properties."""
     outputs = [(f"health-{name}", "children") for name in HEALTH]
-    return str(ask(TestClient(create_app(found)), *outputs, inputs=[("refresh", "data", {"tick": 0})]))
+    return str(ask(TestClient(create_app(found)), outputs, ("refresh", "data", {"tick": 0})))
 
 
 def samples(found: Settings) -> dict[tuple[str, ...], float]:

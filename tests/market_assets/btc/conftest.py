@@ -1,6 +1,5 @@
 """The btc domain over the simulated market: a history short enough to rebuild, and what happens hour by hour."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from market_assets.btc.partitions import DAY, WEEK
 from market_assets.core import clock
-from tests.desk import Desk, Results, Sandbox, opened
+from tests.desk import Built, Desk, Results, Sandbox, opened
 
 #: filters are warm from 2021-03-03; there is no model yet
 NOON = "2021-03-10T12:20:00Z"
@@ -54,14 +53,6 @@ class Bitcoin:
         self.desk.set(MARKET_ASSETS_NOW=now)
 
 
-@dataclass(frozen=True)
-class Built:
-    """A home that was built, and what Dagster said meanwhile."""
-
-    home: Path
-    results: dict[str, Results]
-
-
 def _built(home: Path, sandbox: Sandbox, now: str) -> Built:
     """The whole domain from 2021-02-01 to `now`, in one pass."""
     with pytest.MonkeyPatch.context() as patch, opened(home, sandbox, patch, now=now) as desk:
@@ -92,7 +83,7 @@ def bitcoin(noon: Built, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home
 @pytest.fixture
 def growing(monday: Built, desk: Desk) -> Bitcoin:
     """A copy of that of Monday, to be grown and changed."""
-    shutil.copytree(monday.home, desk.home, dirs_exist_ok=True)
+    monday.copy_to(desk)
     desk.set(MARKET_ASSETS_NOW=MONDAY, MARKET_ASSETS_BTC__GLASSNODE__FIRST_WAIT_S="0.01")
     return Bitcoin(desk)
 

@@ -6,20 +6,7 @@ import pytest
 from market_assets.btc.partitions import LOOK_BACK, LookBack, days_before, taps
 from market_assets.btc.settings import BtcSettings, RpnSettings
 from market_assets.btc.transforms import trend
-from market_assets.definitions import build_defs
-
-
-def upstream(child: str, parent: str, key: str) -> list[str]:
-    """The parent's partitions that one partition of the child reads, sorted."""
-    graph = build_defs().resolve_asset_graph()
-    at, above = dg.AssetKey(child), dg.AssetKey(parent)
-    own, theirs = graph.get(at).partitions_def, graph.get(above).partitions_def
-    assert own is not None
-    assert theirs is not None
-    mapping = graph.get_partition_mapping(key=at, parent_asset_key=above)
-    subset = own.subset_with_partition_keys([key])
-    found = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, own, theirs)
-    return sorted(found.partitions_subset.get_partition_keys())
+from tests.market_assets.mapped import asset_graph, upstream
 
 
 @pytest.mark.parametrize(
@@ -85,7 +72,7 @@ def test_days_before(rows: int, days: int) -> None:
 
 def test_no_feature_depends_on_outcomes() -> None:
     """Forward returns are among no feature's ancestors."""
-    graph = build_defs().resolve_asset_graph()
+    graph = asset_graph()
     features = ("btc_processed", "btc_rpn", "btc_bin_models", "btc_bins", "btc_dominance", "btc_signals")
     outcomes = {"btc_labels", "btc_training_data", "btc_signal_performance"}
     for name in features:

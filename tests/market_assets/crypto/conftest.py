@@ -4,7 +4,6 @@ Everything that needs a long history is set to a short one, and decisions are ma
 the third day has trades.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from market_assets.core import clock
-from tests.desk import Desk, Results, Sandbox, opened
+from tests.desk import Built, Desk, Results, Sandbox, opened
 
 #: shortly after noon of the fourth day
 NOON = "2024-10-05T12:07:20Z"
@@ -79,14 +78,6 @@ class Crypto:
         return found
 
 
-@dataclass(frozen=True)
-class Built:
-    """A home that was built, and what Dagster said meanwhile."""
-
-    home: Path
-    results: dict[str, Results]
-
-
 def configured(desk: Desk, **crypto: Any) -> Crypto:
     """A domain of short histories without anything stored."""
     desk.configure(crypto=QUICK | crypto)
@@ -113,7 +104,7 @@ def crypto(noon: Built, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home:
 @pytest.fixture
 def growing(noon: Built, desk: Desk) -> Crypto:
     """A copy of that of noon, to be grown and changed."""
-    shutil.copytree(noon.home, desk.home, dirs_exist_ok=True)
+    noon.copy_to(desk)
     desk.set(MARKET_ASSETS_NOW=NOON)
     return Crypto(desk)
 

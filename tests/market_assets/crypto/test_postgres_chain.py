@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from market_assets.crypto.schemas import TABLES
 from tests.desk import Sandbox, opened
+from tests.market_assets.both_stores import check_same_rows
 from tests.market_assets.crypto.conftest import NOON, Crypto, configured
 
 
@@ -22,14 +22,7 @@ def test_both_stores_hold_the_same_rows(
         configured(desk).build()
         found = {name: desk.read(name) for name in expected}
         assert not (tmp_path / "postgres" / "lake").exists()
-    for table in TABLES:
-        contract = table.contract()
-        stable = contract.stable_columns
-        assert expected[contract.name].height > 0, contract.name
-        assert_frame_equal(
-            found[contract.name].select(stable), expected[contract.name].select(stable), check_exact=True
-        )
-        assert found[contract.name].schema == expected[contract.name].schema
+    check_same_rows(TABLES, found, expected)
     supports, rising = found["crypto_overlays"]["zone_supports"], found["crypto_overlays"]["align_1h_volume"]
     assert supports.dtype == pl.List(pl.Float64)
     assert {0, 1, 2} <= set(supports.list.len().drop_nulls())

@@ -1,7 +1,5 @@
 """Settings of the crypto domain: defaults of the spec, partial overrides, errors by key, the config commands."""
 
-import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,10 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from market_assets.cli import main
 from market_assets.core.settings import RateBudget
 from market_assets.crypto.settings import MINUTES, OVERLAYS, CryptoSettings
 from market_assets.settings import InvalidSettings, Settings, load
+from tests.market_assets import config_commands
+from tests.market_assets.config_commands import Run, initialised, keys_refused
+
+run = config_commands.run
 
 DEFAULTS = CryptoSettings()
 #: every number that crypto.md states -> its key
@@ -215,40 +216,16 @@ def test_values_depend_on_rules_and_windows_but_on_no_address() -> None:
     assert len({fingerprint(), *(fingerprint(**one) for one in others)}) == 4
 
 
-Said = tuple[int, str]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """`market-assets config ...`: exit code and output."""
-
-    def command(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["market-assets", "config", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().out
-
-    return command
-
-
-def test_config_init_writes_the_section_so_that_it_says_what_it_said(home: Path, run: Callable[..., Said]) -> None:
+def test_config_init_writes_the_section_so_that_it_says_what_it_said(home: Path, run: Run) -> None:
     """Every key with its default; read back it is the same, and checking it finds nothing wrong."""
-    before = load().crypto
-    assert run("init")[0] == 0
-    stated = yaml.safe_load((home / "config.yaml").read_text())["crypto"]
-    assert set(stated) == set(CryptoSettings.model_fields)
-    assert stated["signals"]["target_pcts"] == [2.0, 4.0, 6.0]
-    assert load().crypto == before
-    code, said = run("check")
-    assert (code, said.splitlines()[:2]) == (0, ["valid: yes", "errors: none"])
+    assert initialised(run, home, "crypto")["signals"]["target_pcts"] == [2.0, 4.0, 6.0]
 
 
-def test_config_check_tells_every_error_of_the_section(home: Path, run: Callable[..., Said]) -> None:
+def test_config_check_tells_every_error_of_the_section(home: Path, run: Run) -> None:
     """Three mistakes are three lines; the exit code is 1."""
     mistakes = {"cadence_min": 0, "paper": {"max_group": -1}, "regime": {"slwo": 50}}
-    (home / "config.yaml").write_text(yaml.safe_dump({"crypto": mistakes}))
-    code, said = run("check")
-    assert (code, said.splitlines()[:2]) == (1, ["valid: no", "errors:"])
-    found = {line.strip().split(": ")[0] for line in said.splitlines() if line.startswith("  crypto")}
-    assert found == {"crypto.cadence_min", "crypto.paper.max_group", "crypto.regime.slwo"}
+    assert keys_refused(run, home, "crypto", mistakes) == {
+        "crypto.cadence_min",
+        "crypto.paper.max_group",
+        "crypto.regime.slwo",
+    }

@@ -6,9 +6,6 @@ a column, a partition, a cron, a client's budget. One of the tests says that no 
 
 import functools
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,10 +15,12 @@ import pytest
 
 from market_assets.crypto.settings import OVERLAYS
 from market_assets.settings import settings
+from tests.market_assets import set_anew
 from tests.market_assets.crypto import reached
 from tests.market_assets.crypto.reached import linked, reasons, traded
 from tests.market_assets.crypto.transforms.paper import desk as paper_desk
-from tests.market_assets.test_settings import KEYS, variable
+from tests.market_assets.set_anew import given
+from tests.market_assets.test_settings import KEYS
 
 _REGIMES = {"regime_raw", "regime", "regime_confidence"}
 _PROFILE = {"zone_near_price", "zone_near_strength", "zone_concentration"}
@@ -189,12 +188,6 @@ AT_START: dict[str, tuple[Any, Any]] = {
 ELSEWHERE = {"archive"}
 
 
-def given(monkeypatch: pytest.MonkeyPatch, key: str, value: Any) -> None:
-    """Set a key of `crypto` in the environment."""
-    monkeypatch.setenv(variable(f"crypto.{key}"), value if isinstance(value, str) else json.dumps(value))
-    settings.cache_clear()
-
-
 @functools.cache
 def usual() -> pl.DataFrame:
     """Overlays with nothing changed but their history."""
@@ -289,7 +282,7 @@ def test_a_setting_changes_what_uses_it(monkeypatch: pytest.MonkeyPatch, key: st
     settings.cache_clear()
     assert observe() == before
     monkeypatch.setenv("MARKET_ASSETS_HOME", f"{settings().home}-again")
-    given(monkeypatch, key, value)
+    given(monkeypatch, f"crypto.{key}", value)
     assert observe() == after
 
 
@@ -297,7 +290,7 @@ def test_the_model_is_asked_anew_where_its_parameters_change(monkeypatch: pytest
     """What it is asked with is part of what a reply is kept under."""
     hashes = [reached.model()["hash"]]
     for key, value in (("advice.model", "another"), ("advice.temperature", 0.5), ("advice.max_tokens", 50)):
-        given(monkeypatch, key, value)
+        given(monkeypatch, f"crypto.{key}", value)
         hashes.append(reached.model()["hash"])
     assert len(set(hashes)) == 4
 
@@ -312,14 +305,7 @@ print(json.dumps({"start_date": DAY.get_first_partition_key(), "symbols": SYMBOL
 @functools.cache
 def at_start() -> dict[str, Any]:
     """What a process says that starts with all of AT_START."""
-    own = {variable(f"crypto.{key}"): value for key, (value, _) in AT_START.items()}
-    told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in own.items()}
-    done = subprocess.run(
-        [sys.executable, "-c", _AT_START], env=os.environ | told, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return set_anew.at_start(_AT_START, {f"crypto.{key}": value for key, (value, _) in AT_START.items()})
 
 
 @pytest.mark.parametrize("key", AT_START)

@@ -1,6 +1,5 @@
 """The funding domain over the simulated exchanges: a few days at seven of them, and what happens hour by hour."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from market_assets.core import clock
-from tests.desk import Desk, Results, Sandbox, opened
+from tests.desk import Built, Desk, Results, Sandbox, opened
 
 #: the day after LAYERUSDT changed from four hours to one
 NOON = "2025-05-07T12:20:00Z"
@@ -68,14 +67,6 @@ class Funding:
         assert clock.now() == clock.instant(now)
 
 
-@dataclass(frozen=True)
-class Built:
-    """A home that was built, and what Dagster said meanwhile."""
-
-    home: Path
-    results: dict[str, Results]
-
-
 def _configured(desk: Desk) -> Funding:
     desk.configure(funding={"exchanges": list(EXCHANGES)})
     return Funding(desk)
@@ -101,7 +92,7 @@ def funding(noon: Built, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home
 @pytest.fixture
 def growing(noon: Built, desk: Desk) -> Funding:
     """A copy of that of noon, to be grown and changed."""
-    shutil.copytree(noon.home, desk.home, dirs_exist_ok=True)
+    noon.copy_to(desk)
     desk.set(MARKET_ASSETS_NOW=NOON)
     return Funding(desk)
 

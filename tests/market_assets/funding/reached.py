@@ -16,6 +16,7 @@ from market_assets.funding.assets import ONLY_GAPS_TAG
 from market_assets.funding.schemas import FundingRates
 from market_assets.funding.transforms import listing, naming, opportunities
 from market_assets.settings import settings
+from market_assets.tables import contract
 from resources.fetch_log import FetchLog
 from resources.funding_fetch import LOOKS, looks_of
 from resources.funding_history import FundingHistory
@@ -135,8 +136,7 @@ def ranking(*columns: str) -> Any:
     """These columns of the ranking, where bybit was looked at 20 minutes before the others."""
     store = funding_home.fill(settings())
     snapshot, statistics, spread_statistics, known = (
-        store.read(funding_home.contract(f"funding_{name}"))
-        for name in ("snapshot", "statistics", "spread_statistics", "contracts")
+        store.read(contract(f"funding_{name}")) for name in ("snapshot", "statistics", "spread_statistics", "contracts")
     )
     earlier = pl.when(pl.col("exchange") == "bybit").then(pl.col("snapshot_at") - timedelta(minutes=20))
     shifted = snapshot.with_columns(snapshot_at=earlier.otherwise("snapshot_at"))

@@ -14,8 +14,8 @@ from market_assets.core.contracts import UTC_MICROS
 from resources.fetch_log import FetchLog
 from resources.sandbox.synthetic import SyntheticBackend
 from sensors.funding_repair import days_with_gaps
-from tests.desk import Desk, Results, Sandbox, failed_checks, opened, verdicts
-from tests.market_assets.funding.conftest import LAST, NOON, Built, Funding
+from tests.desk import Built, Desk, Results, Sandbox, failed_checks, opened, verdicts
+from tests.market_assets.funding.conftest import LAST, NOON, Funding
 
 KUCOIN = ["kucoin"]
 #: an outage of five days later

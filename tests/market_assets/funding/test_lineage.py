@@ -4,6 +4,7 @@ import pytest
 
 from market_assets.core.contracts import Table
 from market_assets.funding import lineage, schemas
+from tests.market_assets.lineage_laws import check_columns, check_sources
 
 TABLES = {table.contract().name: table.contract() for table in schemas.TABLES}
 #: upstream tables as section 1 of the spec names them, and the instrument map where legs are chosen
@@ -47,9 +48,7 @@ def test_sources_are_columns_of_the_tables_upstream(
     table: type[Table], found: dict[str, list[str]], upstream: set[str]
 ) -> None:
     """Every `table.column` exists, in a table that this one is computed from; no upstream table goes unnamed."""
-    named = {tuple(source.split(".")) for sources in found.values() for source in sources}
-    assert [f"{name}.{column}" for name, column in named if column not in TABLES[name].columns] == []
-    assert {name for name, _ in named} == upstream
+    check_sources(found, upstream, TABLES)
 
 
 @pytest.mark.parametrize(("table", "found", "upstream"), DERIVED, ids=IDS)
@@ -57,6 +56,4 @@ def test_every_derived_column_has_its_sources(
     table: type[Table], found: dict[str, list[str]], upstream: set[str]
 ) -> None:
     """Columns with a lineage and those that are given make up the table, and none is both."""
-    assert all(found.values())
-    assert set(found) | GIVEN[table] == set(table.contract().columns)
-    assert set(found) & GIVEN[table] == set()
+    check_columns(table, found, GIVEN[table])

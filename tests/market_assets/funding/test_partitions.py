@@ -1,44 +1,14 @@
 """How far each funding asset looks, as Dagster maps it."""
 
-import functools
-from collections.abc import Iterable
-
 import dagster as dg
 import pytest
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from market_assets.core import partitions
-from market_assets.definitions import build_defs
 from market_assets.funding.partitions import DAY, EXCHANGE, EXCHANGE_DAY
 from market_assets.funding.settings import EXCHANGES
+from tests.market_assets.mapped import asset_graph, cut, upstream
 
 ALL = tuple(EXCHANGE.get_partition_keys())
-
-
-@functools.cache
-def asset_graph() -> BaseAssetGraph:
-    """The graph over default settings: building it takes longer than asking it."""
-    return build_defs().resolve_asset_graph()
-
-
-def upstream(child: str, parent: str, key: str) -> list[str]:
-    """The parent's partitions that one partition of the child reads, sorted."""
-    graph = asset_graph()
-    at, above = dg.AssetKey(child), dg.AssetKey(parent)
-    own, theirs = graph.get(at).partitions_def, graph.get(above).partitions_def
-    assert own is not None
-    assert theirs is not None
-    mapping = graph.get_partition_mapping(key=at, parent_asset_key=above)
-    subset = own.subset_with_partition_keys([key])
-    found = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, own, theirs)
-    return sorted(found.partitions_subset.get_partition_keys())
-
-
-def cut(keys: Iterable[str]) -> tuple[str, str, int, set[str]]:
-    """First and last day, number of days, and exchanges of keys."""
-    pairs = [key.split(partitions.SEPARATOR) for key in keys]
-    days = sorted({pair[0] for pair in pairs})
-    return days[0], days[-1], len(days), {pair[1] for pair in pairs}
 
 
 @pytest.mark.parametrize(

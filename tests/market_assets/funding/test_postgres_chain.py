@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from market_assets.funding.schemas import TABLES
 from tests.desk import Desk, Sandbox, opened
+from tests.market_assets.both_stores import check_same_rows
 from tests.market_assets.funding.conftest import LAST, NOON, Funding
 
 #: two venues, neighbours among the partitions
@@ -43,14 +43,7 @@ def test_both_stores_hold_the_same_rows(
         desk.set(MARKET_ASSETS_STORE="postgres", MARKET_ASSETS_POSTGRES_URL=postgres_url)
         found = built(desk)
         assert not (tmp_path / "postgres" / "lake").exists()
-    for table in TABLES:
-        contract = table.contract()
-        stable = contract.stable_columns
-        assert expected[contract.name].height > 0, contract.name
-        assert_frame_equal(
-            found[contract.name].select(stable), expected[contract.name].select(stable), check_exact=True
-        )
-        assert found[contract.name].schema == expected[contract.name].schema
+    check_same_rows(TABLES, found, expected)
     gaps, quantiles = found["funding_completeness"]["gap_starts"], found["funding_spread_statistics"]["quantiles"]
     assert gaps.list.len().sum() > 0
     assert gaps.dtype == pl.List(pl.Datetime("us", "UTC"))

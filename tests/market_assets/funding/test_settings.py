@@ -1,7 +1,5 @@
 """Settings of the funding domain: defaults of the spec, partial overrides, errors by key, the config commands."""
 
-import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,10 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from market_assets.cli import main
 from market_assets.core.settings import RateBudget
 from market_assets.funding.settings import EXCHANGES, FundingSettings, VenueSettings
 from market_assets.settings import InvalidSettings, Settings, load
+from tests.market_assets import config_commands
+from tests.market_assets.config_commands import Run, initialised, keys_refused
+
+run = config_commands.run
 
 #: funding.md section 2, in its order: the partition keys of the spec, and where each is asked
 URLS = {
@@ -234,48 +235,22 @@ def test_values_depend_on_costs_and_windows_but_on_no_address() -> None:
     assert len({fingerprint(), fingerprint(taker_fee_bps={"bybit": 1}), fingerprint(window_days=14)}) == 3
 
 
-Said = tuple[int, str]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """`market-assets config ...`: exit code and output."""
-
-    def command(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["market-assets", "config", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().out
-
-    return command
-
-
-def test_config_init_writes_the_section_so_that_it_says_what_it_said(home: Path, run: Callable[..., Said]) -> None:
+def test_config_init_writes_the_section_so_that_it_says_what_it_said(home: Path, run: Run) -> None:
     """Every key with its default; read back it is the same, and checking it finds nothing wrong."""
-    before = load().funding
-    assert run("init")[0] == 0
-    stated = yaml.safe_load((home / "config.yaml").read_text())["funding"]
-    assert set(stated) == set(FundingSettings.model_fields)
-    assert stated["venues"]["pacifica"]["budget"]["per_minute"] == 90
-    assert load().funding == before
-    code, said = run("check")
-    assert (code, said.splitlines()[:2]) == (0, ["valid: yes", "errors: none"])
+    assert initialised(run, home, "funding")["venues"]["pacifica"]["budget"]["per_minute"] == 90
 
 
-def test_config_check_tells_every_error_of_the_section(home: Path, run: Callable[..., Said]) -> None:
+def test_config_check_tells_every_error_of_the_section(home: Path, run: Run) -> None:
     """Three mistakes are three lines; the exit code is 1."""
     mistakes = {"snapshot_min": 0, "taker_fee_bps": {"okx": -2}, "venues": {"krake": {}}}
-    (home / "config.yaml").write_text(yaml.safe_dump({"funding": mistakes}))
-    code, said = run("check")
-    assert (code, said.splitlines()[:2]) == (1, ["valid: no", "errors:"])
-    found = {line.strip().split(": ")[0] for line in said.splitlines() if line.startswith("  funding")}
-    assert found == {"funding.snapshot_min", "funding.taker_fee_bps.okx", "funding.venues.krake"}
+    assert keys_refused(run, home, "funding", mistakes) == {
+        "funding.snapshot_min",
+        "funding.taker_fee_bps.okx",
+        "funding.venues.krake",
+    }
 
 
-def test_config_show_tells_what_is_in_force(
-    home: Path, run: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_config_show_tells_what_is_in_force(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Environment over file over default, down to one window of one venue's budget."""
     monkeypatch.setenv("MARKET_ASSETS_FUNDING__VENUES__BYBIT__BUDGET__PER_SECOND", "2")
     (home / "config.yaml").write_text("funding: {snapshot_min: 10, taker_fee_bps: {bybit: 1.5}}\n")

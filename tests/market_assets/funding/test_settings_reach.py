@@ -5,10 +5,6 @@ a partition, a cron, a client's budget, a row. One of the tests says that no key
 """
 
 import functools
-import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +15,10 @@ import pytest
 from market_assets.funding.settings import EXCHANGES, TakerFees, VenuesSettings
 from market_assets.settings import settings
 from tests.dashboards import funding_home
+from tests.market_assets import set_anew
 from tests.market_assets.funding import reached
-from tests.market_assets.test_settings import KEYS, leaves, variable
+from tests.market_assets.set_anew import given
+from tests.market_assets.test_settings import KEYS, leaves
 from tests.resources.scripted_exchange import DAY, HOUR, LONG_AGO, ScriptedExchange, ScriptedVendors, every
 
 Observe = Callable[[], Any]
@@ -59,12 +57,6 @@ AT_START: dict[str, tuple[Any, Any]] = {
 }
 
 
-def given(monkeypatch: pytest.MonkeyPatch, key: str, value: Any) -> None:
-    """Set a key of `funding` in the environment."""
-    monkeypatch.setenv(variable(f"funding.{key}"), value if isinstance(value, str) else json.dumps(value))
-    settings.cache_clear()
-
-
 @pytest.fixture
 def desk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hand-made home's clock and exchanges."""
@@ -77,7 +69,7 @@ def test_a_setting_changes_what_uses_it(desk: None, monkeypatch: pytest.MonkeyPa
     value, observe, by_default, changed = CHANGES[key]
     assert observe() == by_default
     monkeypatch.setenv("MARKET_ASSETS_HOME", f"{settings().home}-again")
-    given(monkeypatch, key, value)
+    given(monkeypatch, f"funding.{key}", value)
     assert observe() == changed
 
 
@@ -87,7 +79,7 @@ def test_a_setting_changes_the_ranking(desk: None, monkeypatch: pytest.MonkeyPat
     value, columns = RANKED[key]
     before = reached.ranking(*columns)
     monkeypatch.setenv("MARKET_ASSETS_HOME", f"{settings().home}-again")
-    given(monkeypatch, key, value)
+    given(monkeypatch, f"funding.{key}", value)
     after = reached.ranking(*columns)
     assert before
     assert all(
@@ -101,9 +93,9 @@ def _by_column(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[li
 
 def test_a_notice_is_given_from_the_percent_that_is_set(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says something only where notices are on."""
-    given(monkeypatch, "opp.notify_net_apr", 12.5)
+    given(monkeypatch, "funding.opp.notify_net_apr", 12.5)
     assert reached.notified_above() is None
-    given(monkeypatch, "opp.notify", True)
+    given(monkeypatch, "funding.opp.notify", True)
     assert reached.notified_above() == 12.5
 
 
@@ -120,7 +112,7 @@ def test_snapshots_are_kept_for_the_days_that_are_set(desk: None, monkeypatch: p
 def test_a_fee_reaches_the_map_of_its_exchange(monkeypatch: pytest.MonkeyPatch, exchange: str) -> None:
     """Of an exchange asked by way of ccxt it is that of `others`."""
     key = exchange if exchange in EXCHANGES else "others"
-    given(monkeypatch, f"taker_fee_bps.{key}", 1.25)
+    given(monkeypatch, f"funding.taker_fee_bps.{key}", 1.25)
     assert reached.fee_of(exchange) == [1.25]
 
 
@@ -151,14 +143,7 @@ print(json.dumps({
 @functools.cache
 def at_start() -> dict[str, Any]:
     """What a process says that starts with all of AT_START."""
-    own = {variable(f"funding.{key}"): value for key, (value, _) in AT_START.items()}
-    told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in own.items()}
-    done = subprocess.run(
-        [sys.executable, "-c", _AT_START], env=os.environ | told, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return set_anew.at_start(_AT_START, {f"funding.{key}": value for key, (value, _) in AT_START.items()})
 
 
 @pytest.mark.parametrize("key", AT_START)
@@ -179,14 +164,14 @@ def test_every_setting_of_a_venue_reaches_its_clients(monkeypatch: pytest.Monkey
     wanted = {key: "http://127.0.0.1:9/x" if key == "base_url" else 11 + n for n, key in enumerate(keys_of(name))}
     before = reached.of_venue(name)
     for key, value in wanted.items():
-        given(monkeypatch, f"venues.{name}.{key}", value)
+        given(monkeypatch, f"funding.venues.{name}.{key}", value)
     assert reached.of_venue(name) == wanted
     assert not set(before.items()) & set(wanted.items())
 
 
 def test_contracts_are_asked_for_side_by_side_as_the_venue_allows(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `workers` of 3 three of an exchange's contracts meet under way, and never a fourth."""
-    given(monkeypatch, "venues.bybit.workers", 3)
+    given(monkeypatch, "funding.venues.bybit.workers", 3)
     names = [f"C{n:02d}USDT" for n in range(11)]
     alone, lock, counts = settings().fetch.breaker_successes, threading.Lock(), [0, 0]
     together = threading.Barrier(3)
