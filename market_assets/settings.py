@@ -23,6 +23,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from market_assets.bars.settings import AlphaVantageSettings, BarsSettings, FredSettings, TwelveDataSettings
 from market_assets.btc import findings as btc_findings
 from market_assets.btc.settings import BtcSettings, GlassnodeSettings
 from market_assets.core.errors import MarketAssetsError
@@ -49,6 +50,10 @@ SECRETS = {
     "polygon_api_key": "POLYGON_API_KEY",
     "glassnode_api_key": "GLASSNODE_API_KEY",
     "advisor_api_key": "ADVISOR_API_KEY",
+    "alphavantage_api_key": "ALPHAVANTAGE_API_KEY",
+    "twelvedata_api_key": "TWELVEDATA_API_KEY",
+    "fred_api_key": "FRED_API_KEY",
+    "redis_url": "REDIS_URL",
 }
 #: the same for secrets of a section, by dotted key
 SECTION_SECRETS = {f"btc.{key}": variable for key, variable in btc_findings.SECRETS.items()}
@@ -58,6 +63,10 @@ _NOT_COMPUTED_FROM: dict[str, Any] = dict.fromkeys(
 ) | {"glassnode": {"base_url"}}
 #: the same of `crypto`
 _NOT_COMPUTED_FROM_CRYPTO = {"base_url", "stream_url", "budget", "stream", "telemetry", "cadence_min", "profile"}
+#: the same of `bars`
+_NOT_COMPUTED_FROM_BARS: dict[str, Any] = dict.fromkeys(
+    ("alphavantage", "twelvedata", "stream", "filters", "timeout_s", "micro_batch_min", "reconcile"), True
+) | {"macro": {"fred"}}
 
 
 class InvalidSettings(MarketAssetsError):
@@ -86,6 +95,18 @@ class Settings(BaseSettings):
     advisor_api_key: SecretStr | None = Field(
         None, validation_alias="ADVISOR_API_KEY", description="Key of the language model that advises"
     )
+    alphavantage_api_key: SecretStr | None = Field(
+        None, validation_alias="ALPHAVANTAGE_API_KEY", description="Key of Alpha Vantage"
+    )
+    twelvedata_api_key: SecretStr | None = Field(
+        None, validation_alias="TWELVEDATA_API_KEY", description="Key of Twelve Data"
+    )
+    fred_api_key: SecretStr | None = Field(
+        None, validation_alias="FRED_API_KEY", description="Key of FRED; without one its CSV files are asked for"
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias="REDIS_URL", description="Redis to keep the hot bars in as well"
+    )
 
     fetch: FetchSettings = FetchSettings()
     quality: QualitySettings = QualitySettings()
@@ -98,6 +119,7 @@ class Settings(BaseSettings):
     btc: BtcSettings = BtcSettings()
     funding: FundingSettings = FundingSettings()
     crypto: CryptoSettings = CryptoSettings()
+    bars: BarsSettings = BarsSettings()
     metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
@@ -155,15 +177,34 @@ class Settings(BaseSettings):
         equities = (*self.equities.sources, self.equities.reconcile.source)
         crypto = (self.crypto.venue.vendor, *(("alternative_me",) if self.crypto.sentiment.enabled else ()))
         advisor = ("advisor",) if self.crypto.advice.enabled else ()
-        return list(dict.fromkeys((*equities, "glassnode", *self.funding.enabled, *crypto, *advisor)))
+        bars = (*self.bars.sources, *(("fred",) if self.bars.macro.enabled else ()))
+        return list(dict.fromkeys((*equities, "glassnode", *self.funding.enabled, *crypto, *advisor, *bars)))
 
     def vendor(
         self, name: str
-    ) -> PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings | SentimentSettings | AdviceSettings:
+    ) -> (
+        PolygonSettings
+        | YahooSettings
+        | GlassnodeSettings
+        | HistorySettings
+        | SentimentSettings
+        | AdviceSettings
+        | AlphaVantageSettings
+        | TwelveDataSettings
+        | FredSettings
+    ):
         """The section of a vendor: its address and its budget. A vendor of one domain has it there."""
         sections: dict[
             str,
-            PolygonSettings | YahooSettings | GlassnodeSettings | HistorySettings | SentimentSettings | AdviceSettings,
+            PolygonSettings
+            | YahooSettings
+            | GlassnodeSettings
+            | HistorySettings
+            | SentimentSettings
+            | AdviceSettings
+            | AlphaVantageSettings
+            | TwelveDataSettings
+            | FredSettings,
         ] = {
             "polygon": self.polygon,
             "yahoo": self.yahoo,
@@ -171,6 +212,9 @@ class Settings(BaseSettings):
             "binance_archive": self.funding.venues.binance_archive,
             "alternative_me": self.crypto.sentiment,
             "advisor": self.crypto.advice,
+            "alphavantage": self.bars.alphavantage,
+            "twelvedata": self.bars.twelvedata,
+            "fred": self.bars.macro.fred,
         }
         return sections[name] if name in sections else self.funding.venue(name)
 
@@ -180,11 +224,20 @@ class Settings(BaseSettings):
         parts.append(self.btc.model_dump_json(exclude=_NOT_COMPUTED_FROM))
         parts.append(self.funding.model_dump_json(exclude={"venues"}))
         parts.append(self._crypto)
+        parts.append(self._bars)
         return _fingerprint("".join(parts))
 
     def crypto_hash(self) -> str:
         """The same of the crypto domain alone: what other domains are set to does not change its rows."""
         return _fingerprint(self._crypto)
+
+    def bars_hash(self) -> str:
+        """The same of the bars domain alone."""
+        return _fingerprint(self._bars)
+
+    @property
+    def _bars(self) -> str:
+        return self.bars.model_dump_json(exclude=_NOT_COMPUTED_FROM_BARS)
 
     @property
     def _crypto(self) -> str:

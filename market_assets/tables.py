@@ -1,5 +1,6 @@
 """Every table of the graph by name."""
 
+from market_assets.bars import schemas as bars
 from market_assets.btc import schemas as btc
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import UnknownName
@@ -10,7 +11,7 @@ from market_assets.funding import schemas as funding
 #: table name -> contract, in the order of the graph
 TABLES: dict[str, Contract] = {
     table.contract().name: table.contract()
-    for table in (*equities.TABLES, *btc.TABLES, *funding.TABLES, *crypto.TABLES)
+    for table in (*equities.TABLES, *btc.TABLES, *funding.TABLES, *crypto.TABLES, *bars.TABLES)
 }
 
 #: companion tables of rows that a contract's row rules rejected: one per table that is fetched
@@ -25,6 +26,7 @@ QUARANTINES: dict[str, Contract] = {
         "funding_rates",
         "funding_snapshot",
         "crypto_klines",
+        "bars_minute",
     )
 }
 

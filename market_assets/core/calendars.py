@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -24,11 +25,12 @@ EXCHANGES = ("XNYS",)
 
 @dataclass(frozen=True)
 class _Exchange:
-    """Sessions of one exchange from FIRST_DAY to `last_day`, with their closing instants."""
+    """Sessions of one exchange from FIRST_DAY to `last_day`, with the instants at which they open and close."""
 
     name: str
     last_day: date
     days: tuple[date, ...]
+    opens: tuple[datetime, ...]
     closes: tuple[datetime, ...]
 
 
@@ -66,11 +68,15 @@ def session_close(calendar: str, day: date) -> datetime:
     if calendar == ALWAYS:
         return _midnight_after(day)
     exchange = _exchange(calendar)
-    at = _position(exchange, day)
-    if at == len(exchange.days) or exchange.days[at] != day:
-        around = exchange.days[max(0, at - 1) : at + 1]
-        raise InvalidRequest(f"{day} is no session of {calendar}; near it: {', '.join(map(str, around))}")
-    return exchange.closes[at]
+    return exchange.closes[_at(exchange, day)]
+
+
+def session_open(calendar: str, day: date) -> datetime:
+    """The instant (UTC) at which the session of `day` opens. Raises InvalidRequest where `day` is no session."""
+    if calendar == ALWAYS:
+        return datetime.combine(day, time(), UTC)
+    exchange = _exchange(calendar)
+    return exchange.opens[_at(exchange, day)]
 
 
 def is_session(calendar: str, day: date) -> bool:
@@ -136,6 +142,14 @@ def _position(exchange: _Exchange, day: date) -> int:
     return bisect_left(exchange.days, day)
 
 
+def _at(exchange: _Exchange, day: date) -> int:
+    at = _position(exchange, day)
+    if at == len(exchange.days) or exchange.days[at] != day:
+        around = exchange.days[max(0, at - 1) : at + 1]
+        raise InvalidRequest(f"{day} is no session of {exchange.name}; near it: {', '.join(map(str, around))}")
+    return at
+
+
 def _beyond(exchange: _Exchange, day: date) -> InvalidRequest:
     return InvalidRequest(
         f"sessions of {exchange.name} are known from {FIRST_DAY} to {exchange.last_day}, not for {day}"
@@ -155,5 +169,9 @@ def _read(calendar: str, last_year: int) -> _Exchange:
     last_day = date(last_year, 12, 31)
     known = exchange_calendars.get_calendar(calendar, start=FIRST_DAY.isoformat(), end=last_day.isoformat())
     days = known.sessions.to_numpy().astype("datetime64[D]").tolist()
-    closes = known.closes.dt.tz_convert(None).to_numpy().astype("datetime64[us]").tolist()
-    return _Exchange(calendar, last_day, tuple(days), tuple(close.replace(tzinfo=UTC) for close in closes))
+    return _Exchange(calendar, last_day, tuple(days), _instants(known.opens), _instants(known.closes))
+
+
+def _instants(stated: Any) -> tuple[datetime, ...]:
+    plain = stated.dt.tz_convert(None).to_numpy().astype("datetime64[us]").tolist()
+    return tuple(at.replace(tzinfo=UTC) for at in plain)

@@ -90,7 +90,7 @@ class YahooSettings(Section):
 
     base_url: str = "https://query1.finance.yahoo.com"
     user_agent: str = "Mozilla/5.0 (compatible; market-assets)"
-    budget: RateBudget = RateBudget(per_minute=30, per_day=1000)
+    budget: RateBudget = RateBudget(per_minute=60, per_day=2000)
 
 
 StoreKind = Literal["duckdb", "postgres"]

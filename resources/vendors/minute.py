@@ -1,0 +1,119 @@
+"""What every source of minute bars gives, whatever its wire format: closed minutes of a window, and quotes of now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple, Protocol, Self
+
+import polars as pl
+
+from market_assets.bars.instruments import Bound
+from market_assets.core.contracts import UTC_MICROS
+
+PRICES = ("open", "high", "low", "close")
+#: rows as a source states them, in its order: nothing dropped yet but what has no price at all
+MINUTES = pl.Schema(
+    [
+        ("ts", UTC_MICROS),
+        *((name, pl.Float64()) for name in PRICES),
+        ("volume", pl.Float64()),
+        ("trade_count", pl.Int64()),
+        ("ingested_at", UTC_MICROS),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class FetchedMinutes:
+    """One answer, or several pages of it."""
+
+    #: MINUTES
+    frame: pl.DataFrame
+    requests: int = 0
+    #: what they counted as in the source's budget
+    credits: int = 0
+    bytes: int = 0
+    #: time that the requests took, waits for budgets left out
+    latency_ms: float = 0.0
+    trace: tuple[str, ...] = ()
+
+    def with_(self, other: "FetchedMinutes") -> Self:
+        """Both together, the rows of this one first."""
+        return replace(
+            self,
+            frame=pl.concat([self.frame, other.frame]),
+            requests=self.requests + other.requests,
+            credits=self.credits + other.credits,
+            bytes=self.bytes + other.bytes,
+            latency_ms=self.latency_ms + other.latency_ms,
+            trace=(*self.trace, *other.trace),
+        )
+
+
+class Quote(NamedTuple):
+    """The last price of one instrument at one source."""
+
+    #: house symbol of the instrument asked for
+    symbol: str
+    #: name of the source, unmarked: `yahoo`
+    source: str
+    price: float
+    #: the source's own instant of it
+    at: datetime
+    received_at: datetime
+    bid: float | None = None
+    ask: float | None = None
+    #: base units traded since the session or the UTC day began, where the source counts them
+    day_volume: float | None = None
+
+
+class MinuteSource(Protocol):
+    """A source of minute bars. Every method raises VendorError; nothing is returned from half an answer."""
+
+    @property
+    def name(self) -> str:
+        """Its name in `bars.sources`."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """How rows name it: `yahoo`, or `yahoo-sandbox`."""
+        ...
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds after a minute's end when its bar is served."""
+        ...
+
+    @property
+    def quote_batch(self) -> int:
+        """Instruments that one request for quotes may name."""
+        ...
+
+    @property
+    def most_minutes(self) -> int:
+        """Minutes that one request for bars may cover."""
+        ...
+
+    def minutes(self, bound: Bound, first: datetime, until: datetime) -> FetchedMinutes:
+        """The minutes that open in [first, until), as stated; rows outside it and the running one may be among them.
+
+        An empty window is an answer without rows.
+        """
+        ...
+
+    def quotes(self, bounds: Sequence[Bound]) -> list[Quote]:
+        """The last prices of at most `quote_batch` instruments; those that the source has no price of are left out."""
+        ...
+
+    def quote_cost(self, n: int) -> int:
+        """What a request for quotes of `n` instruments counts as."""
+        ...
+
+    def left(self) -> tuple[int, datetime] | None:
+        """Requests or credits left in the window that binds first, and when it resets; None without a budget."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection pool."""
+        ...
