@@ -230,6 +230,12 @@ class BarsSettings(Section):
         """Share of the expected minutes from which an answer is accepted."""
         return self.min_coverage_always if calendar == "always" else self.min_coverage
 
+    @property
+    def delays_s(self) -> dict[Source, float]:
+        """Source -> seconds after a minute's end when its bar is served."""
+        told: dict[Source, float] = {"alphavantage": self.alphavantage.delay_s, "twelvedata": self.twelvedata.delay_s}
+        return {source: told.get(source, 0.0) for source in SOURCES}
+
     def is_excluded(self, source: str, symbol: str, day: date) -> bool:
         """Whether a source must not serve a symbol's day."""
         return any(

@@ -9,6 +9,7 @@ import polars as pl
 
 from market_assets.bars.instruments import Bound
 from market_assets.core.contracts import UTC_MICROS
+from resources.http.budget import WindowUse
 
 PRICES = ("open", "high", "low", "close")
 #: rows as a source states them, in its order: nothing dropped yet but what has no price at all
@@ -110,8 +111,8 @@ class MinuteSource(Protocol):
         """What a request for quotes of `n` instruments counts as."""
         ...
 
-    def left(self) -> tuple[int, datetime] | None:
-        """Requests or credits left in the window that binds first, and when it resets; None without a budget."""
+    def budget(self) -> list[WindowUse]:
+        """How much of each window of its budget is used now, in requests or credits; none without a budget."""
         ...
 
     def close(self) -> None:
