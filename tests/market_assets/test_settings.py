@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from market_assets.bars.instruments import InstrumentRow
 from market_assets.btc.findings import OLDER_NAMES
 from market_assets.btc.settings import DatabaseSettings
 from market_assets.core import clock
@@ -58,6 +59,19 @@ OTHERS: dict[str, Any] = {
     "crypto.paper.start_day": "2025-02-02",
     "crypto.advice.temperature": 0.5,
     "metrics.risk_free_annual": 0.02,
+    "bars.symbols": ["EURUSD"],
+    "bars.instruments": [{"symbol": "USDJPY", "kind": "spot", "calendar": "fx_24x5", "yahoo": "JPY=X"}],
+    "bars.start_date": "2025-02-02",
+    "bars.sources": ["polygon"],
+    "bars.source_exclusions": [{"source": "yahoo", "symbol": "EURUSD", "first": "2025-02-02", "last": "2025-02-03"}],
+    "bars.overlap_ok": 0.003,
+    "bars.trust_days": 20,
+    "bars.alphavantage.delay_s": 30.0,
+    "bars.signals.outcome_days": 20,
+    "bars.sentiment_plugin": "desk.mood:sentiment",
+    "bars.macro.series": {"vix": "VIXCLS"},
+    "bars.macro.start_date": "2024-02-02",
+    "bars.signals.weights": {"momentum_v3": 0.5},
 }
 #: what has to be set beside a key so that the whole is valid
 COMPANIONS = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
@@ -127,7 +141,9 @@ def found(key: str) -> Any:
 
 
 def as_expected(key: str, value: Any) -> Any:
-    """What `found` shows of a value: a universe line comes with its defaults."""
+    """What `found` shows of a value: a universe line and an instrument come with their defaults."""
+    if key == "bars.instruments":
+        return [InstrumentRow(**row).model_dump(mode="json") for row in value]
     if key != "equities.universe":
         return value
     return [Settings(equities={"universe": value}).equities.universe[0].model_dump(mode="json")]
@@ -135,7 +151,7 @@ def as_expected(key: str, value: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _no_older_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*OLDER_NAMES, "GLASSNODE_API_KEY", "POLYGON_API_KEY"):
+    for name in (*OLDER_NAMES, *SECRETS.values()):
         monkeypatch.delenv(name, raising=False)
 
 
