@@ -1,30 +1,32 @@
-"""The overlays of a year of minutes as one frame, and plain indicators, beside TA-Lib called directly.
+"""The overlays of a year of minutes as one frame, and the live values, beside TA-Lib called directly.
 
 Every overlay's own `compute`, as the asset calls it, on 525,600 bars. No overlay is kept of minutes: the settings of
-5m stand in. TA-Lib has the indicators of the base overlay; every row of both is compared before anything is timed.
+5m stand in. TA-Lib has the indicators of the base overlay, and of the live values all but VWAP, which NumPy sums for
+it; every row of both is compared before anything is timed.
 """
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import talib
+from numpy.typing import NDArray
 
 from benchmarks import crypto_market
 from benchmarks.btc_ours import timed
 from benchmarks.comparison import compare_rows
 from benchmarks.measure import Row, environment, fresh
-from market_assets.core import indicators
 from market_assets.core.candles import coarser
+from market_assets.core.indicator_arrays import COLUMNS, live_values
 from market_assets.core.windows import Floats
 from market_assets.crypto.schemas import ALIGNED
 from market_assets.crypto.settings import MINUTES, CryptoSettings
 from market_assets.crypto.transforms.overlays import REGISTRY
-from market_assets.crypto.transforms.overlays.columns import floats
+from market_assets.crypto.transforms.overlays.columns import DAY_US, floats, opens
 from market_assets.crypto.transforms.overlays.given import Given
 
 N_BARS = 1_000_000
@@ -32,11 +34,11 @@ _GOAL_TIMES = 1.3
 #: TA-Lib seeds the two means of a MACD on the same row; that is forgotten from here on
 _FORGOTTEN = 500
 _SLOW = {"liquidity": 1}
-_TIMES = 3
+_TIMES, _SHORT_TIMES = 3, 7
 
 
 def rows(home: Path, n_minutes: int = crypto_market.N_MINUTES, n_bars: int = N_BARS) -> list[Row]:
-    """A row an overlay, and one of the indicators. Raises RuntimeError where TA-Lib's values differ."""
+    """A row an overlay, and one of the live values. Raises RuntimeError where TA-Lib's values differ."""
     home.mkdir(parents=True, exist_ok=True)
     found = fresh(["-m", "benchmarks.crypto_overlays", str(n_minutes), str(n_bars)], environment(home))
     ours, theirs = found["indicators"], found["talib_indicators"]
@@ -82,10 +84,12 @@ def measured(n_minutes: int, n_bars: int) -> dict[str, Any]:
             for name, overlay in REGISTRY.items()
         },
         "talib_base": timed(lambda: talib_base(year), _TIMES),
-        "columns": len(OURS),
-        "indicators_rows_equal": same(long.select(**OURS), talib_indicators(long), after=_FORGOTTEN),
-        "indicators": timed(lambda: long.select(**OURS), _TIMES),
-        "talib_indicators": timed(lambda: talib_indicators(long), _TIMES),
+        "columns": len(COLUMNS),
+        "indicators_rows_equal": same(
+            pl.DataFrame(ours_live(long), nan_to_null=True), talib_indicators(long), after=_FORGOTTEN
+        ),
+        "indicators": timed(lambda: ours_live(long), _SHORT_TIMES),
+        "talib_indicators": timed(lambda: talib_indicators(long), _SHORT_TIMES),
     }
 
 
@@ -117,56 +121,42 @@ def talib_base(bars: pl.DataFrame) -> dict[str, Floats]:
     }
 
 
-def _ours() -> dict[str, pl.Expr]:
-    high, low, close, volume = (pl.col(name) for name in ("high", "low", "close", "volume"))
-    line, signal, histogram = indicators.macd(close)
-    upper, middle, lower = indicators.bollinger(close)
-    return {
-        "sma_20": indicators.sma(close, 20),
-        "sma_50": indicators.sma(close, 50),
-        "ema_9": indicators.ema(close, 9),
-        "ema_20": indicators.ema(close, 20),
-        "ema_50": indicators.ema(close, 50),
-        "ema_200": indicators.ema(close, 200),
-        "rsi_14": indicators.rsi(close, 14),
-        "atr_14": indicators.atr(high, low, close, 14),
-        "macd_line": line,
-        "macd_signal": signal,
-        "macd_hist": histogram,
-        "bb_upper": upper,
-        "bb_mid": middle,
-        "bb_lower": lower,
-        "momentum_10": indicators.momentum(close, 10),
-        "volume_ma_20": indicators.sma(volume, 20),
-    }
-
-
-#: indicators of the specification that TA-Lib has as well
-OURS = _ours()
+def ours_live(bars: pl.DataFrame) -> dict[str, Floats]:
+    """The 16 live values, with sessions of UTC days."""
+    return live_values(*(floats(bars, name) for name in ("high", "low", "close", "volume")), _days(bars).tolist())
 
 
 def talib_indicators(bars: pl.DataFrame) -> dict[str, Floats]:
-    """The columns of OURS."""
+    """The same values of TA-Lib, and VWAP of NumPy."""
     high, low, close, volume = (floats(bars, name) for name in ("high", "low", "close", "volume"))
-    means: dict[str, tuple[Callable[..., Floats], Floats, int]] = {
-        **{f"sma_{n}": (talib.SMA, close, n) for n in (20, 50)},
-        **{f"ema_{n}": (talib.EMA, close, n) for n in (9, 20, 50, 200)},
-        "rsi_14": (talib.RSI, close, 14),
-        "momentum_10": (talib.MOM, close, 10),
-        "volume_ma_20": (talib.SMA, volume, 20),
-    }
     upper, middle, lower = talib.BBANDS(close, 20, 2.0, 2.0)
     line, signal, histogram = talib.MACD(close, 12, 26, 9)
-    found = {name: np.asarray(of(values, n)) for name, (of, values, n) in means.items()}
-    return found | {
-        "atr_14": talib.ATR(high, low, close, 14),
-        "macd_line": line,
-        "macd_signal": signal,
-        "macd_hist": histogram,
+    turnover, traded = (_cumulated(values, bars) for values in ((high + low + close) / 3.0 * volume, volume))
+    return {
+        "close": close,
+        **{f"ema_{n}": talib.EMA(close, n) for n in (9, 20, 50, 200)},
+        "rsi_14": talib.RSI(close, 14),
         "bb_upper": upper,
         "bb_mid": middle,
         "bb_lower": lower,
+        "atr_14": talib.ATR(high, low, close, 14),
+        "vwap": np.divide(turnover, traded, out=np.full_like(traded, np.nan), where=traded > 0),
+        "volume_ma_20": talib.SMA(volume, 20),
+        "macd_line": line,
+        "macd_signal": signal,
+        "macd_hist": histogram,
+        "momentum_10": talib.MOM(close, 10),
     }
+
+
+def _cumulated(values: Floats, bars: pl.DataFrame) -> Floats:
+    """Sums of each UTC day from its own first bar on."""
+    return np.concatenate([np.cumsum(day) for day in np.split(values, _days(bars))])
+
+
+def _days(bars: pl.DataFrame) -> NDArray[np.int64]:
+    """Rows with which a UTC day begins, the first one left out."""
+    return np.flatnonzero(np.diff(opens(bars) // DAY_US)) + 1
 
 
 if __name__ == "__main__":

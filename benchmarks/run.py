@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    bars_indicators,
     btc,
     btc_chain,
     chain,
@@ -49,6 +50,7 @@ SUBJECTS: dict[str, Callable[[Path], list[Row]]] = {
     "btc": btc.rows,
     "btc_chain": btc_chain.rows,
     "crypto": crypto.rows,
+    "bars_indicators": bars_indicators.rows,
     "funding_statistics": funding_statistics.rows,
     "funding_spreads": funding_spreads.rows,
     "funding": funding.rows,

@@ -19,6 +19,11 @@ _MERGE = {
     "taker_buy_base": pl.col("taker_buy_base").sum(),
     "quality_score": pl.col("quality_score").min(),
     "source": pl.col("source").last(),
+    "sources": pl.col("sources").str.split("+").explode().unique().sort().str.join("+"),
+    "fallback_level": pl.col("fallback_level").max(),
+    "instrument_kind": pl.col("instrument_kind").last(),
+    "basis_break": pl.col("basis_break").any(),
+    "n_minutes": pl.col("n_minutes").sum(),
 }
 
 
@@ -26,7 +31,8 @@ def bars(frame: pl.DataFrame, time: str, most: int) -> pl.DataFrame:
     """Merge bars sorted by `time` into at most `most` of equal count.
 
     Prices merge as open first, high max, low min, close last; volumes are summed (null where every
-    volume of the bucket is null); the quality is the worst; flags are raised where any was. Adds
+    volume of the bucket is null); the quality is the worst; flags are raised where any was; names of
+    sources joined by + are joined anew, each once; the level is the highest. Adds
     `last` (the newest `time` of the bucket) and `n` (bars merged). A frame that fits is returned
     with one bar a row.
     """

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from market_assets.bars import assets as bars_assets
+from market_assets.bars import checks as bars_checks
 from market_assets.btc import assets as btc_assets
 from market_assets.btc import checks as btc_checks
 from market_assets.core.logs import log_to_file
@@ -17,6 +19,7 @@ from resources.http import redact
 from resources.io_managers import io_manager_for
 from resources.stores import open_store
 from resources.vendors.registry import Vendors
+from schedules.bars import bars_schedules
 from schedules.btc import btc_schedules
 from schedules.crypto import crypto_schedules
 from schedules.equities import equities_schedules
@@ -24,14 +27,19 @@ from schedules.funding import funding_schedules
 from sensors.follow import follow_sensor
 from sensors.funding_repair import funding_repair_sensor
 from sensors.repair import repair_sensor
-from sensors.stream_segments import stream_segments_sensor
+from sensors.stream_segments import TARGETS, stream_segments_sensor
 from sensors.symbols import symbols_sensor
+
+
+_ASSETS = (equities_assets, btc_assets, funding_assets, crypto_assets, bars_assets)
+_CHECKS = (equities_checks, btc_checks, funding_checks, crypto_checks, bars_checks)
 
 
 def build_defs(found: Settings | None = None, **resources: object) -> dg.Definitions:
     """Fresh definitions for these settings; `resources` replaces single ones (tests do).
 
-    What asks a domain's vendors is on by default only where they can be asked: funding and crypto need no key.
+    What asks a domain's vendors is on by default only where they can be asked: funding, crypto and the first
+    source of bars need no key.
     Following is always on.
     """
     found = found or settings()
@@ -51,20 +59,24 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
     asks_btc = sandboxed or found.glassnode_api_key is not None
     sensing = dg.DefaultSensorStatus.RUNNING if asks_equities else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
-        assets=[*equities_assets.ASSETS, *btc_assets.ASSETS, *funding_assets.ASSETS, *crypto_assets.ASSETS],
-        asset_checks=[*equities_checks.CHECKS, *btc_checks.CHECKS, *funding_checks.CHECKS, *crypto_checks.CHECKS],
+        assets=[asset for domain in _ASSETS for asset in domain.ASSETS],
+        asset_checks=[check for domain in _CHECKS for check in domain.CHECKS],
         sensors=[
             follow_sensor(default_status=dg.DefaultSensorStatus.RUNNING),
             symbols_sensor(found, default_status=sensing),
             repair_sensor(found, default_status=sensing),
             funding_repair_sensor(found, default_status=dg.DefaultSensorStatus.RUNNING),
-            stream_segments_sensor(found, default_status=dg.DefaultSensorStatus.RUNNING),
+            *(
+                stream_segments_sensor(found, domain, default_status=dg.DefaultSensorStatus.RUNNING)
+                for domain in TARGETS
+            ),
         ],
         schedules=[
             *equities_schedules(found, default_status=_scheduling(asks_equities)),
             *btc_schedules(found, default_status=_scheduling(asks_btc)),
             *funding_schedules(found, default_status=dg.DefaultScheduleStatus.RUNNING),
             *crypto_schedules(found, default_status=dg.DefaultScheduleStatus.RUNNING),
+            *bars_schedules(found, default_status=dg.DefaultScheduleStatus.RUNNING),
         ],
         resources={
             "io_manager": io_manager_for(found),

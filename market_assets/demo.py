@@ -45,6 +45,9 @@ _FUNDING_DAYS = 32
 #: few symbols of minute candles, of days enough to warm up the signals of the last ten
 _CRYPTO_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 _CRYPTO_DAYS, _CRYPTO_SIGNAL_DAYS = 36, 10
+#: minutes of an index, a currency, gold and a coin: of days enough to warm up the indicators of the last ones
+_BARS_SYMBOLS = ("NAS100", "XAUUSD", "EURUSD", "BTCUSD")
+_BARS_DAYS, _BARS_VALUE_DAYS, _BARS_SIGNAL_DAYS = 16, 6, 3
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 
@@ -96,7 +99,8 @@ class Demo:
                     str(self.ports["dagster"]),
                 )
             )
-            services.enter_context(self._service("stream", ["stream", "--domain", "crypto"]))
+            for domain in ("crypto", "bars"):
+                services.enter_context(self._service(f"stream-{domain}", ["stream", "--domain", domain]))
             services.enter_context(self._process("daemon", _tool("dagster-daemon"), "run", "-w", workspace))
             self._await("app", "/api/health")
             self._await("dagster", "/server_info")
@@ -132,6 +136,10 @@ class Demo:
                 "start_date": (today - timedelta(days=_CRYPTO_DAYS - 1)).isoformat(),
                 "paper": {"start_day": (today - timedelta(days=_CRYPTO_SIGNAL_DAYS - 1)).isoformat()},
             },
+            "bars": {
+                "symbols": list(_BARS_SYMBOLS),
+                "start_date": (today - timedelta(days=_BARS_DAYS - 1)).isoformat(),
+            },
         }
         (self.home / "config.yaml").write_text(yaml.safe_dump(chosen))
         self.ports = {name: _free_port(wanted) for name, wanted in _PREFERRED_PORTS.items()}
@@ -142,6 +150,8 @@ class Demo:
             MARKET_ASSETS_SANDBOX_URL=f"http://127.0.0.1:{self.ports['sandbox']}",
             POLYGON_API_KEY=os.environ.get("POLYGON_API_KEY", "sandbox"),
             GLASSNODE_API_KEY=os.environ.get("GLASSNODE_API_KEY", "sandbox"),
+            ALPHAVANTAGE_API_KEY=os.environ.get("ALPHAVANTAGE_API_KEY", "sandbox"),
+            TWELVEDATA_API_KEY=os.environ.get("TWELVEDATA_API_KEY", "sandbox"),
             DAGSTER_HOME=str(home / "dagster"),
         )
 
@@ -151,6 +161,7 @@ class Demo:
         settings.cache_clear()
         import dagster as dg
 
+        from market_assets.bars.partitions import DAY as BARS_DAY
         from market_assets.btc.partitions import DAY, WEEK
         from market_assets.crypto.partitions import DAY as CRYPTO_DAY
         from market_assets.definitions import build_defs
@@ -181,6 +192,10 @@ class Demo:
             crypto_days = CRYPTO_DAY.get_partition_keys()
             of_symbols = [f"{day}|{name}" for day in crypto_days for name in found.crypto.symbols]
             of_signals = of_symbols[-_CRYPTO_SIGNAL_DAYS * len(found.crypto.symbols) :]
+            bars_days = BARS_DAY.get_partition_keys()
+            of_bars = [f"{day}|{name}" for day in bars_days for name in found.bars.symbols]
+            n_bars = len(found.bars.symbols)
+            of_values, of_alphas = of_bars[-_BARS_VALUE_DAYS * n_bars :], of_bars[-_BARS_SIGNAL_DAYS * n_bars :]
             for assets, keys in (
                 (["equities_symbols"], None),
                 (["equities_daily_bars"], symbol_years),
@@ -204,6 +219,12 @@ class Demo:
                 (["crypto_overlays", "crypto_feature_telemetry", "crypto_signals", "crypto_advice"], of_signals),
                 (["crypto_paper_trades"], crypto_days[-_CRYPTO_SIGNAL_DAYS:]),
                 (["crypto_success_metrics"], None),
+                (["bars_macro_daily"], None),
+                (["bars_minute"], of_bars),
+                (["bars_indicators", "bars_scanner_features"], of_values),
+                (["bars_signals", "bars_outcomes"], of_alphas),
+                (["bars_reconciliation"], of_bars[-2 * n_bars :]),
+                (["bars_source_health"], bars_days[-2:]),
             ):
                 task = progress.add_task(", ".join(assets), total=1)
                 results = materialize_range(defs, instance, assets, keys, raise_on_error=False)

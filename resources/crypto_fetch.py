@@ -11,7 +11,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from typing import Any, Self
 
 import polars as pl
@@ -23,7 +22,7 @@ from market_assets.crypto.transforms import klines
 from market_assets.settings import Settings
 from resources.crypto_listings import Listings, Window
 from resources.http.errors import EmptyUnexpected, NotFound
-from resources.partition_fetch import FetchedPartitions, Unit
+from resources.partition_fetch import FetchedPartitions, Unit, by_month
 from resources.segments import Segments
 from resources.stores.protocol import PartitionStore
 from resources.vendors.binance_klines import NAME as REST
@@ -88,19 +87,8 @@ class CryptoFetch:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def units(self, keys: Sequence[str]) -> list[Unit]:
-        """One unit a symbol with its days in order, month by month where they are of several (`2026-10-05|BTCUSDT`).
-
-        A failure costs its unit: of years of history it must not be all of them.
-        """
-        found: dict[str, list[str]] = {}
-        for key in sorted(keys):
-            found.setdefault(_symbol(key), []).append(key)
-        units: list[Unit] = []
-        for symbol, own in found.items():
-            months = [tuple(days) for _, days in groupby(own, key=lambda key: key[: len("2026-10")])]
-            names = [symbol] if len(months) == 1 else [f"{symbol} {days[0][:7]}" for days in months]
-            units += [Unit(name, days) for name, days in zip(names, months, strict=True)]
-        return units
+        """One unit a symbol with its days in order, month by month where they are of several."""
+        return by_month(keys)
 
     def klines(self, unit: Unit) -> FetchedPartitions:
         """The candles of a unit's days. Raises VendorError where a day was not answered.

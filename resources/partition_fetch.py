@@ -7,10 +7,10 @@ threads; they are stored one after another, in the order in which they are finis
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import dagster as dg
@@ -19,6 +19,7 @@ from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import MarketAssetsError
+from market_assets.core.partitions import SEPARATOR
 from resources.fetch_log import FetchLog
 from resources.http.errors import AllSourcesFailed, Unauthorized, VendorError
 from resources.http.workers import Workers
@@ -50,12 +51,13 @@ class Unit:
 
 @dataclass(frozen=True)
 class FetchedPartitions:
-    """What one unit brought, by partition; every partition of the unit has a frame, empty or not."""
+    """What one unit brought, by partition; each has a frame, empty or not, but those that `incomplete` tells of."""
 
     frames: Mapping[str, pl.DataFrame]
     quarantined: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    #: what is missing in it: the frames are stored, and the unit counts as failed with this text
+    #: what is missing in it: the frames are stored, and the unit counts as failed with this text. A partition
+    #: without a frame stays as it is
     incomplete: str | None = None
     #: called once the frames are stored: what is noted for a retry must not be noted before
     stored: Callable[[], None] = lambda: None
@@ -64,6 +66,22 @@ class FetchedPartitions:
 #: a unit and what it brought, or why it did not
 Answer = tuple[Unit, FetchedPartitions | VendorError]
 Fetch = Callable[[Unit], FetchedPartitions]
+
+
+def by_month(keys: Iterable[str]) -> list[Unit]:
+    """One unit an instrument with its days in order (`2026-10-05|BTCUSDT`), month by month where they are of several.
+
+    A failure costs its unit: of years of history it must not be all of them.
+    """
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        found.setdefault(key.rpartition(SEPARATOR)[2], []).append(key)
+    units: list[Unit] = []
+    for name, own in found.items():
+        months = [tuple(days) for _, days in groupby(own, key=lambda key: key[: len("2026-10")])]
+        names = [name] if len(months) == 1 else [f"{name} {days[0][:7]}" for days in months]
+        units += [Unit(told, days) for told, days in zip(names, months, strict=True)]
+    return units
 
 
 @dataclass(frozen=True)
@@ -98,17 +116,25 @@ class PartitionFetch:
                 if isinstance(brought, VendorError):
                     raise brought
                 written |= self._store(unit, brought)
-                if brought.incomplete is not None:
-                    raise Incomplete(brought.incomplete)
-            except (VendorError, QuarantineOverflow, Incomplete) as failed:
+            except (VendorError, QuarantineOverflow) as failed:
                 failures[unit.name] = self._note(unit, failed)
             else:
-                self.log.succeeded(self.contract.name, unit.partitions, self._run_group)
+                if brought.incomplete is not None:
+                    failures[unit.name] = self._note_incomplete(unit, brought)
+                else:
+                    self.log.succeeded(self.contract.name, unit.partitions, self._run_group)
         if failures:
             self._report(written)
             stored = [unit.name for unit in units if written.keys() >= set(unit.partitions)]
             raise dg.Failure(_describe(self.contract, failures, stored, len(units)), allow_retries=False)
         return Stored(written)
+
+    def _note_incomplete(self, unit: Unit, brought: FetchedPartitions) -> str:
+        """Tell what is missing: of a unit in which partitions have no frame, of those alone."""
+        lacking = [key for key in unit.partitions if key not in brought.frames] or unit.partitions
+        done = [key for key in unit.partitions if key not in lacking]
+        self.log.succeeded(self.contract.name, done, self._run_group)
+        return self._note(Unit(unit.name, tuple(lacking)), Incomplete(brought.incomplete))
 
     def _note(self, unit: Unit, failed: VendorError | QuarantineOverflow | Incomplete) -> str:
         """Tell everyone who asks later why a unit failed; returns the text."""
@@ -130,7 +156,7 @@ class PartitionFetch:
                 )
         stored: dict[str, Written] = {}
         self.contract.validate(pl.concat([self.contract.empty(), *brought.frames.values()]))
-        for key in unit.partitions:
+        for key in (key for key in unit.partitions if key in brought.frames):
             frame = brought.frames[key]
             rejected = brought.quarantined.get(key, quarantine.empty()).with_columns(
                 run_id=pl.lit(self.context.run.run_id)

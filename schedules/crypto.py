@@ -1,7 +1,7 @@
 """When candles are asked for: the running day every few minutes, the day before once it is over, and again later.
 
 A run carries candles to signals for every symbol as one range; the follow sensor brings advice, the account and
-its metrics up to date. While the stream hands candles over, the running day is left to `stream_segments`.
+its metrics up to date. While the stream hands candles over, the running day is left to `crypto_stream_segments`.
 """
 
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleSt
         at = context.scheduled_execution_time
         if not crypto.live:
             return dg.SkipReason("crypto.live is off: the archive has closed days only")
-        if is_live(settings, at):
+        if is_live(settings, "crypto", at):
             return dg.SkipReason("the stream hands over the running day")
         return days("crypto-current", at.date(), at.date(), at)
 

@@ -5,20 +5,22 @@ filled later makes its partition new as well.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunsFilter
 
+from market_assets.bars import assets as bars
+from market_assets.bars import partitions as bars_partitions
 from market_assets.core import clock, partitions
-from market_assets.crypto.assets import CHAIN
-from market_assets.crypto.partitions import DAY, SYMBOL
+from market_assets.crypto import assets as crypto
+from market_assets.crypto import partitions as crypto_partitions
 from market_assets.settings import Settings
 from resources.stream.handover import arrivals
 
-#: on runs that this sensor asked for
+#: on runs that this sensor asked for: their domain
 STREAM_TAG = "market_assets/stream"
 
 
@@ -53,20 +55,40 @@ class Cursor:
         return Cursor({**kept, **{key: (newest[key], now) for key in keys}})
 
 
-def stream_segments_sensor(settings: Settings, *, default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor that turns what the stream handed over into partitions."""
-    cadence = settings.crypto.cadence
+@dataclass(frozen=True)
+class Target:
+    """What a domain makes of the bars its collector hands over."""
+
+    chain: dg.AssetSelection
+    day: dg.DailyPartitionsDefinition
+    symbol: dg.StaticPartitionsDefinition
+    #: minutes between runs of a partition
+    cadence: Callable[[Settings], int]
+
+
+TARGETS: Mapping[str, Target] = {
+    "crypto": Target(crypto.CHAIN, crypto_partitions.DAY, crypto_partitions.SYMBOL, lambda found: found.crypto.cadence),
+    "bars": Target(bars.CHAIN, bars_partitions.DAY, bars_partitions.SYMBOL, lambda found: found.bars.micro_batch_min),
+}
+
+
+def stream_segments_sensor(
+    settings: Settings, domain: str, *, default_status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
+    """The sensor that turns what the collector of a domain handed over into partitions."""
+    target = TARGETS[domain]
+    cadence = target.cadence(settings)
 
     @dg.sensor(
-        name="stream_segments",
-        asset_selection=CHAIN,
+        name=f"{domain}_stream_segments",
+        asset_selection=target.chain,
         minimum_interval_seconds=30,
         default_status=default_status,
-        description=f"Asks for partitions with new candles of the stream, each once in {cadence} minutes.",
+        description=f"Asks for partitions with new bars of the stream, each once in {cadence} minutes.",
     )
     def stream_segments(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now, cursor = clock.now(), Cursor.read(context.cursor)
-        newest = arrivals(settings, now)
+        newest = arrivals(settings, domain, now)
         if not newest:
             return dg.SkipReason("the stream has handed over nothing of today or yesterday")
         due = cursor.due(newest, now, timedelta(minutes=cadence))
@@ -74,15 +96,15 @@ def stream_segments_sensor(settings: Settings, *, default_status: dg.DefaultSens
             return dg.SkipReason(
                 f"{len(newest)} partitions have nothing new, or were asked for {cadence} min ago at most"
             )
-        running = RunsFilter(statuses=NOT_FINISHED_STATUSES, tags={STREAM_TAG: "yes"})
+        running = RunsFilter(statuses=NOT_FINISHED_STATUSES, tags={STREAM_TAG: domain})
         if context.instance.get_runs_count(running):
             return dg.SkipReason(f"{len(due)} partitions wait for the run before to end")
-        order = [DAY.get_partition_keys(current_time=now), SYMBOL.get_partition_keys()]
+        order = [target.day.get_partition_keys(current_time=now), target.symbol.get_partition_keys()]
         latest = max(newest[key] for key in due)
         requests = [
             dg.RunRequest(
                 run_key=f"stream:{first}:{last}:{latest.isoformat()}",
-                tags={**partitions.range_tags(first, last), STREAM_TAG: "yes"},
+                tags={**partitions.range_tags(first, last), STREAM_TAG: domain},
             )
             for first, last in partitions.ranges(due, order)
         ]

@@ -13,7 +13,7 @@ import pytest
 os.environ["MARKET_ASSETS_HOME"] = tempfile.mkdtemp(prefix="market-assets-tests-")
 
 from market_assets.btc.findings import OLDER_NAMES
-from market_assets.settings import settings
+from market_assets.settings import SECRETS, settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -22,7 +22,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home; settings and Dagster look there and nowhere else."""
     ours = [name for name in os.environ if name.startswith("MARKET_ASSETS_")]
-    for name in (*ours, *OLDER_NAMES, "POLYGON_API_KEY", "GLASSNODE_API_KEY", "ADVISOR_API_KEY"):
+    for name in (*ours, *OLDER_NAMES, *SECRETS.values()):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MARKET_ASSETS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))

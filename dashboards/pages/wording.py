@@ -6,7 +6,7 @@ UNKNOWN = "unknown"
 NO_DATA = "no data"
 
 #: domain -> what its page and its card are called
-DOMAINS = {"equities": "Equities", "btc": "Bitcoin", "funding": "Funding", "crypto": "Crypto"}
+DOMAINS = {"equities": "Equities", "btc": "Bitcoin", "funding": "Funding", "crypto": "Crypto", "bars": "Bars"}
 
 
 def count(value: float | None) -> str:

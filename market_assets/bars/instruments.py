@@ -18,7 +18,7 @@ Calendar = Literal["always", "fx_24x5", "cme_index", "XNYS"]
 
 KINDS: tuple[Kind, ...] = ("spot", "index", "future", "crypto", "cfd", "stock")
 #: kinds that trade a measured volume
-_WITH_VOLUME = frozenset({"future", "crypto", "stock"})
+WITH_VOLUME = frozenset({"future", "crypto", "stock"})
 
 
 class Bound(NamedTuple):
@@ -76,7 +76,7 @@ class InstrumentRow(Section):
     @property
     def measures_volume(self) -> bool:
         """Whether its bars have a volume: a cash index and spot currencies have none, whatever a source states."""
-        return self.kind in _WITH_VOLUME if self.has_volume is None else self.has_volume
+        return self.kind in WITH_VOLUME if self.has_volume is None else self.has_volume
 
     def exists(self, day: date) -> bool:
         """Whether the day lies inside its validity."""

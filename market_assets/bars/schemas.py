@@ -228,8 +228,8 @@ class BarsOutcomes(Table):
     live = True
 
     symbol = column(pl.String, "House symbol")
-    settled_at = column(UTC_MICROS, "Close of the bar that ended it: from then on it is known")
-    settled_day = column(pl.Date, "Day of the bar that ended it")
+    settled_at = column(UTC_MICROS, "Close of the bar that told its end: from then on it is known")
+    settled_day = column(pl.Date, "Day of that bar")
     alpha_id = _label("Rule that fired", ALPHAS, nullable=False)
     strategy_version = column(pl.Int32, "Version of the rules", ge=1)
     signal_time = column(UTC_MICROS, "When it fired")
@@ -238,7 +238,11 @@ class BarsOutcomes(Table):
     entry_ts = column(UTC_MICROS, "Open instant of the bar of entry")
     entry_price = column(pl.Float64, "Its open", gt=0)
     exit_ts = column(UTC_MICROS, "Open instant of the bar that ended it")
-    exit_price = column(pl.Float64, "Level that was touched, or the close at the end of the horizon", gt=0)
+    exit_price = column(
+        pl.Float64,
+        "Level that was touched, the open of a bar that opened beyond the stop, or the close of a timeout",
+        gt=0,
+    )
     outcome = _label("win, loss (also where both levels lie in one bar) or timeout", OUTCOMES, nullable=False)
     r_multiple = column(pl.Float64, "Result in units of risk")
     n_bars = column(pl.Int64, "Bars from entry to end, both included", ge=1)

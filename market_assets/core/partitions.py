@@ -101,6 +101,16 @@ def same(dimension: str, first: int = 0, last: int = 0) -> dg.MultiPartitionMapp
     )
 
 
+def every(dimension: str, first: int = 0, last: int = 0) -> dg.MultiPartitionMapping:
+    """All of `dimension`, from `first` to `last` days before or after the day itself."""
+    return dg.MultiPartitionMapping(
+        {
+            "day": dg.DimensionPartitionMapping("day", window(first, last)),
+            dimension: dg.DimensionPartitionMapping(dimension, dg.AllPartitionMapping()),
+        }
+    )
+
+
 def all_of(dimension: str) -> dg.MultiToSingleDimensionPartitionMapping:
     """Between `AAPL|2020` and `AAPL` (dimension symbol) or `2020` (dimension year)."""
     return dg.MultiToSingleDimensionPartitionMapping(dimension)

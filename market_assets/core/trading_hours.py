@@ -55,9 +55,10 @@ def sessions(calendar: str, first: datetime, until: datetime) -> list[Session]:
 
 def minutes(calendar: str, first: datetime, until: datetime) -> pl.Series:
     """`ts` (UTC): the open instants of every minute in [first, until) that lies in a session, in order."""
+    begin = _floor(first + MINUTE - timedelta(microseconds=1))
     parts = [
-        pl.datetime_range(max(one.open, first), min(one.close, until), "1m", closed="left", eager=True, time_unit="us")
-        for one in sessions(calendar, _floor(first + MINUTE - timedelta(microseconds=1)), until)
+        pl.datetime_range(max(one.open, begin), min(one.close, until), "1m", closed="left", eager=True, time_unit="us")
+        for one in sessions(calendar, begin, until)
     ]
     return (pl.concat(parts) if parts else pl.Series(dtype=UTC_MICROS)).cast(UTC_MICROS).alias("ts")
 

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 import polars as pl
 
 from market_assets.core.errors import UnknownName
-from market_assets.crypto.readers_rows import METRICS, TRADES, Wanted, filled, last_rows, newest_rows
-from market_assets.reading import Moment
+from market_assets.crypto.readers_rows import METRICS, TRADES, filled
+from market_assets.reading import Moment, Wanted, last_rows, newest_rows
 from resources.stores.protocol import PartitionStore
 
 #: open and pending are of the account's newest day; closed and rejected of the day on which they ended

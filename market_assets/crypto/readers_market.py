@@ -13,15 +13,11 @@ from market_assets.crypto.readers_rows import (
     OVERLAYS,
     SIGNALS,
     TELEMETRY,
-    Wanted,
     filled,
-    first_rows,
-    last_rows,
-    newest_rows,
 )
 from market_assets.crypto.settings import MINUTES
 from market_assets.crypto.transforms.overlays.runner import REGISTRY
-from market_assets.reading import Moment
+from market_assets.reading import Moment, Wanted, first_rows, last_rows, newest_rows
 from resources.stores.protocol import PartitionStore
 
 #: minutes of each timeframe, shortest first

@@ -1,17 +1,8 @@
-"""How the readers ask: the tables, and the newest rows from as few days as hold them. See `readers`."""
-
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-
-import polars as pl
+"""The tables that the readers ask, and what to run where one holds nothing. See `readers`."""
 
 from market_assets import reading
 from market_assets.core.contracts import Contract
-from market_assets.core.errors import InvalidRequest
 from market_assets.crypto import schemas
-from market_assets.reading import SEPARATOR, Moment, instant
 from resources.stores.protocol import PartitionStore
 
 KLINES: Contract = schemas.CryptoKlines.contract()
@@ -29,92 +20,3 @@ _EXAMPLES = {"day": "2026-10-05", "symbol": "BTCUSDT"}
 def filled(store: PartitionStore | None, *contracts: Contract) -> PartitionStore:
     """The store to ask. Raises NotMaterialised for the first of `contracts` that holds nothing."""
     return reading.filled(store, *contracts, examples=_EXAMPLES)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which rows of a table by day, or by day and symbol, are asked for."""
-
-    contract: Contract
-    symbol: str | None = None
-    #: column -> value, besides the symbol
-    where: Mapping[str, object] | None = None
-    columns: Sequence[str] | None = None
-    start: Moment | None = None
-    end: Moment | None = None
-    as_of: Moment | None = None
-
-    def read(self, store: PartitionStore, partitions: Sequence[str] | None = None) -> pl.DataFrame:
-        """Those rows, by key; of `partitions` alone where they are named."""
-        symbol = {} if self.symbol is None else {"symbol": self.symbol}
-        return store.read(
-            self.contract,
-            partitions,
-            columns=self.columns,
-            where={**(self.where or {}), **symbol},
-            start=self.start,
-            end=self.end,
-            as_of=self.as_of,
-        )
-
-    def days(self, store: PartitionStore) -> dict[str, list[str]]:
-        """Stored day -> its partitions that may hold such rows, oldest first."""
-        first, last, known = (instant(getattr(self, name), name) for name in ("start", "end", "as_of"))
-        _check_order(first, last)
-        lower = f"{first:%Y-%m-%d}" if first else ""
-        # nothing of a day is known before it begins
-        upper = min((f"{at:%Y-%m-%d}" for at in (last, known) if at), default="9999")
-        # asked for each symbol of a page: of thousands of keys few are looked at closely
-        is_by_symbol = "symbol" in self.contract.partitioned_by
-        ending = f"{SEPARATOR}{self.symbol}" if self.symbol is not None and is_by_symbol else ""
-        found: dict[str, list[str]] = {}
-        for key in store.partitions(self.contract):
-            if key.endswith(ending) and lower <= (day := key.partition(SEPARATOR)[0]) <= upper:
-                found.setdefault(day, []).append(key)
-        return found
-
-
-def first_rows(store: PartitionStore, wanted: Wanted, limit: int | None, a_day: float) -> pl.DataFrame:
-    """The first `limit` rows by key of one symbol, or all; `a_day` is how many a day usually has."""
-    rows = _read(store, wanted, limit, a_day, newest_first=False)
-    return rows if limit is None else rows.head(limit)
-
-
-def last_rows(store: PartitionStore, wanted: Wanted, limit: int | None, a_day: float) -> pl.DataFrame:
-    """The last `limit` rows by key of one symbol, oldest first, or all; `a_day` is how many a day usually has."""
-    rows = _read(store, wanted, limit, a_day, newest_first=True)
-    return rows if limit is None else rows.tail(limit)
-
-
-def newest_rows(store: PartitionStore, wanted: Wanted, limit: int | None, a_day: float) -> pl.DataFrame:
-    """Rows of any symbols, newest first and then by key: at most `limit`; `a_day` is how many a day usually has."""
-    rows = _read(store, wanted, limit, a_day, newest_first=True)
-    time = wanted.contract.time_column
-    order = [name for name in (time, *wanted.contract.key) if name is not None]
-    by = list(dict.fromkeys(order))
-    newest = rows.sort(by, descending=[name == time for name in by], maintain_order=True)
-    return newest if limit is None else newest.head(limit)
-
-
-def _read(
-    store: PartitionStore, wanted: Wanted, limit: int | None, a_day: float, *, newest_first: bool
-) -> pl.DataFrame:
-    """The rows by key, of whole days from one end on until there are `limit`."""
-    if limit is None:
-        return wanted.read(store)
-    if limit < 1:
-        raise InvalidRequest(f"limit must be 1 or more; was {limit}")
-    days = wanted.days(store)
-    order = sorted(days, reverse=newest_first)
-    found, done, left = [wanted.read(store, [])], 0, limit
-    while done < len(order) and left > 0:
-        # as many as usually hold what is left; where the last ones held nothing, as many again as were opened
-        step = math.ceil(left / a_day) if found[-1].height or not done else done
-        found.append(wanted.read(store, [key for day in order[done : done + step] for key in days[day]]))
-        done, left = done + step, left - found[-1].height
-    return pl.concat(found).sort(list(wanted.contract.key), maintain_order=True)
-
-
-def _check_order(first: datetime | None, last: datetime | None) -> None:
-    if first and last and first.date() > last.date():
-        raise InvalidRequest(f"start must not be after end; start is {first}, end is {last}")

@@ -9,8 +9,8 @@ import polars as pl
 from market_assets.core import clock
 from market_assets.core.contracts import UTC_MICROS, Contract
 from market_assets.crypto.readers_market import TIMEFRAMES, known_timeframe
-from market_assets.crypto.readers_rows import FRAMES, KLINES, OVERLAYS, SIGNALS, Wanted, last_rows
-from market_assets.reading import Moment, instant
+from market_assets.crypto.readers_rows import FRAMES, KLINES, OVERLAYS, SIGNALS
+from market_assets.reading import Moment, Wanted, instant, last_rows
 from market_assets.settings import settings
 from market_assets.values import store_in_force
 from resources.stores.protocol import PartitionStore

@@ -82,6 +82,7 @@ class Breaker:
             db.execute(
                 "UPDATE source_state SET state='half_open', consecutive_successes=0 WHERE source=?", (self.source,)
             )
+            self.state.record_turn(db, self.source, "half_open", at)
         db.execute("UPDATE source_state SET probe_lease_until=? WHERE source=?", (at + self.lease_s, self.source))
         return True
 
@@ -105,6 +106,7 @@ class Breaker:
                     "opened_at=NULL, probe_lease_until=NULL WHERE source=?",
                     (self.source,),
                 )
+                self.state.record_turn(db, self.source, "closed", self.now().timestamp())
 
     def failed(self, probe: bool) -> None:
         """A call failed in a way that counts, after its retries."""
@@ -120,6 +122,7 @@ class Breaker:
                     "opened_at=?, probe_lease_until=NULL WHERE source=?",
                     (bad + 1, self.now().timestamp(), self.source),
                 )
+                self.state.record_turn(db, self.source, "open", self.now().timestamp())
             elif state == "closed":
                 db.execute("UPDATE source_state SET consecutive_failures=? WHERE source=?", (bad + 1, self.source))
 

@@ -21,6 +21,7 @@ from resources.http.state import VendorState, instant
 
 #: a window at least this long is refused, not waited for
 _LONG_S = 3600
+MINUTE_S, DAY_S = 60, 86_400
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Window:
     def start(self, at: datetime) -> int:
         """Start of the window that `at` lies in, seconds since 1970."""
         return int(at.timestamp()) // self.seconds * self.seconds
+
+
+def until_next(seconds: int, at: datetime) -> float:
+    """Seconds from `at` until the window of that length that follows: `until_next(60, at)`, until the next minute."""
+    return seconds - at.timestamp() % seconds
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,9 @@ class Budget:
         """The budget of `key` by the rates of the settings; a rate of 0 is no window."""
         windows = (
             Window("second", 1, rates.per_second),
-            Window("minute", 60, rates.per_minute),
+            Window("minute", MINUTE_S, rates.per_minute),
             Window("5 minutes", 300, rates.per_5_minutes),
-            Window("day", 86_400, rates.per_day),
+            Window("day", DAY_S, rates.per_day),
         )
         limited = tuple(window for window in windows if window.limit)
         return cls(vendor, key, limited, state, wait_s, now, spacing, setting)
@@ -148,6 +154,27 @@ class Budget:
                     (self.key, window.name, window.start(at), used),
                 )
 
+    def counted(self, name: str, used: int) -> int:
+        """Correct every window by what the vendor counted in the running one of that name; how much that was more.
+
+        For a vendor that says what a request cost only with its answer: what the minute lacks, the day lacks too.
+        """
+        window = next((window for window in self.windows if window.name == name), None)
+        if window is None:
+            return 0
+        with self.state.transaction() as db:
+            at = self.now()
+            more = max(0, used - self._used(db, window, at))
+            if more:
+                self._add(db, at, more)
+        return more
+
+    def spent(self, name: str) -> None:
+        """Count the running window of that name as used up: the vendor says so."""
+        for window in self.windows:
+            if window.name == name:
+                self.told(name, window.limit)
+
     def use(self) -> list[WindowUse]:
         """How much of each window is used now."""
         at = self.now()
@@ -186,14 +213,14 @@ class Budget:
             short = [use for use in uses if use.used + cost > use.limit]
             if short:
                 return max(short, key=lambda use: use.resets_at)
-            db.executemany(
-                "INSERT OR REPLACE INTO budget_use (key, window, window_start, used) VALUES (?, ?, ?, ?)",
-                [
-                    (self.key, window.name, window.start(at), use.used + cost)
-                    for window, use in zip(self.windows, uses, strict=True)
-                ],
-            )
+            self._add(db, at, cost)
         return None
+
+    def _add(self, db: sqlite3.Connection, at: datetime, cost: int) -> None:
+        db.executemany(
+            "INSERT OR REPLACE INTO budget_use (key, window, window_start, used) VALUES (?, ?, ?, ?)",
+            [(self.key, window.name, window.start(at), self._used(db, window, at) + cost) for window in self.windows],
+        )
 
     def _used(self, db: sqlite3.Connection, window: Window, at: datetime) -> int:
         found = db.execute(

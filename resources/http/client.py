@@ -38,7 +38,7 @@ _NO_LIMIT = RateBudget(per_second=0, per_minute=0, per_day=0)
 
 @dataclass(frozen=True)
 class Recorded:
-    """Stores every body before anything reads it."""
+    """Stores every body before anything reads it, unless the request says otherwise."""
 
     below: Transport
     vendor: str
@@ -47,6 +47,8 @@ class Recorded:
     def send(self, request: Request) -> Reply:
         """Pass on, then keep the body."""
         reply = self.below.send(request)
+        if not request.record:
+            return reply
         digest = self.raw.put(
             self.vendor, reply.body, url=request.asked, status=reply.status, received_at=reply.received_at
         )
@@ -138,6 +140,8 @@ class VendorClient:
         key: str | None = None,
         key_variable: str | None = None,
         key_header: str = "Authorization",
+        key_scheme: str = "Bearer",
+        key_query: str | None = None,
         key_advice: str | None = None,
         headers: Mapping[str, str] | None = None,
         spacing_s: float = 0.0,
@@ -149,6 +153,7 @@ class VendorClient:
         self.timing = timing or Timing()
         self.key_variable = key_variable
         self._key, self._key_header = key.strip() if key else None, key_header
+        self._key_scheme, self._key_query = key_scheme, key_query
         self._key_advice = key_advice or f"or take {vendor} out of the sources"
         self._headers, self._fetch = dict(headers or {}), fetch
         # the sandbox's key is no secret, and a word of our own messages
@@ -173,6 +178,11 @@ class VendorClient:
         retried = Retried(Metered(read, vendor, state, self.timing), self.budget, self.breaker, fetch, self.timing)
         self._stack: Transport = Guarded(retried, self.breaker, state, self.timing)
 
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it can ask: the vendor needs no key, or there is one."""
+        return self.key_variable is None or bool(self._key)
+
     def get(
         self,
         path: str,
@@ -181,14 +191,14 @@ class VendorClient:
         read: Callable[[Reply], Value],
         context: str = "",
         cost: int = 1,
+        record: bool = True,
     ) -> tuple[Value, Reply]:
         """Ask for `path` below the base URL; the value that `read` makes of the reply, and the reply.
 
         `cost` is what the vendor counts a request as. Raises a VendorError. A missing key is told
-        before anything is sent.
+        before anything is sent. Answers that are asked for every second and never read again need no `record`.
         """
-        query = f"?{urlencode(params)}" if params else ""
-        return self._ask("GET", path, query, b"", read, context, cost)
+        return self._ask("GET", path, params or {}, b"", read, context, cost, record)
 
     def post(
         self,
@@ -200,7 +210,7 @@ class VendorClient:
         cost: int = 1,
     ) -> tuple[Value, Reply]:
         """Ask as `get` does, by posting `json`: a question put that way, repeated like any other."""
-        return self._ask("POST", path, "", orjson.dumps(dict(json)), read, context, cost)
+        return self._ask("POST", path, {}, orjson.dumps(dict(json)), read, context, cost)
 
     def close(self) -> None:
         """Close the connection pool."""
@@ -210,19 +220,23 @@ class VendorClient:
         self,
         method: str,
         path: str,
-        query: str,
+        params: Mapping[str, str | int],
         content: bytes,
         read: Callable[[Reply], Value],
         context: str,
         cost: int,
+        record: bool = True,
     ) -> tuple[Value, Reply]:
         workers.check()
         # anything else after the host could name another host, and the key would go there
         if not path.startswith("/"):
             raise BadRequest(self.vendor, f"a path starts with a slash, not {path[:80]!r}", context=context)
         self._check_key(path, context)
+        asked = dict(params)
+        if self._key and self._key_query:
+            asked[self._key_query] = self._key
         request = Request(
-            url=f"{self.base_url}{path}{query}",
+            url=f"{self.base_url}{path}" + (f"?{urlencode(asked)}" if asked else ""),
             headers=self._all_headers() | ({"Content-Type": "application/json"} if content else {}),
             endpoint=path.partition("?")[0],
             context=context,
@@ -232,14 +246,15 @@ class VendorClient:
             method=method,
             content=content,
             cost=cost,
+            record=record,
         )
         reply = self._stack.send(request)
         return cast(Value, reply.value), reply
 
     def _all_headers(self) -> dict[str, str]:
-        if not self._key:
+        if not self._key or self._key_query:
             return self._headers
-        scheme = "Bearer " if self._key_header == "Authorization" else ""
+        scheme = f"{self._key_scheme} " if self._key_header == "Authorization" else ""
         return self._headers | {self._key_header: f"{scheme}{self._key}"}
 
     def _check_key(self, path: str, context: str) -> None:
@@ -272,6 +287,8 @@ def connect(
     key_variable: str | None = None,
     key: str | None = None,
     key_header: str = "Authorization",
+    key_scheme: str = "Bearer",
+    key_query: str | None = None,
     key_advice: str | None = None,
     headers: Mapping[str, str] | None = None,
     fetch: FetchSettings | None = None,
@@ -285,8 +302,9 @@ def connect(
 
     The sandbox has no budget unless `rates` gives one, and is asked with the key `sandbox` where
     none is set. `base_url` replaces the address of the settings, `fetch` the common rules of asking. A
-    `spaced` vendor's requests start as far apart as its rate per minute says. A `key_header` other than
-    Authorization holds the key bare.
+    `spaced` vendor's requests start as far apart as its rate per second, or else per minute, says. A `key_header`
+    other than Authorization holds the key bare, Authorization after the `key_scheme`; a vendor that reads it in no
+    header has it in the query, as `key_query`.
     A `lane` has a budget of its own (`rates`, or the vendor's) beside the vendor's other lanes; breaker,
     statistics and raw store are those of the vendor.
     """
@@ -304,10 +322,18 @@ def connect(
         key=key or (SANDBOX_KEY if sandbox and key_variable else None),
         key_variable=key_variable,
         key_header=key_header,
+        key_scheme=key_scheme,
+        key_query=key_query,
         key_advice=key_advice,
         headers=headers,
-        spacing_s=60 / allowed.per_minute if spaced and allowed.per_minute else 0.0,
+        spacing_s=_apart_s(allowed) if spaced else 0.0,
         budget_setting=budget_setting,
         lane=lane,
         timing=timing,
     )
+
+
+def _apart_s(rates: RateBudget) -> float:
+    if rates.per_second:
+        return 1 / rates.per_second
+    return 60 / rates.per_minute if rates.per_minute else 0.0

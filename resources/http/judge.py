@@ -46,7 +46,7 @@ def words(body: bytes) -> str:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         return body.decode("utf-8", "replace").strip()
-    for name in ("chart", "message", "error", "description", "msg", "code"):
+    for name in ("chart", "spark", "message", "error_message", "error", "description", "msg", "code"):
         if isinstance(found, dict) and found.get(name):
             found = found[name]
     return "" if isinstance(found, dict | list) or found is None else str(found)

@@ -8,6 +8,7 @@ timeout, and tests drive the clock. stamina keeps its deadline and its waits to 
 import email.utils
 import logging
 import re
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -37,6 +38,7 @@ class Retried:
         """The first usable reply. Raises the last failure, or BudgetExhausted before the first request."""
         ends = self.timing.monotonic() + self.fetch.deadline_s
         failure: VendorError | None = None
+        spent_s = 0.0
         for attempt in range(1, request.attempts + 1):
             try:
                 ends += self.budget.reserve(self.timing.sleep, request.cost)
@@ -46,15 +48,18 @@ class Retried:
                     raise failure from None
                 raise
             left = ends - self.timing.monotonic()
+            began = time.perf_counter()
             try:
                 reply = self.below.send(replace(request, timeout_s=min(self.fetch.timeout_s, left)))
             except VendorError as failed:
                 failure = failed
                 if not failed.retried:
                     raise
+                spent_s += time.perf_counter() - began
                 self._wait(failed, attempt, request, ends)
             else:
-                return replace(reply, requests=attempt)
+                spent_s += time.perf_counter() - began
+                return replace(reply, requests=attempt, latency_ms=spent_s * 1000)
         assert failure is not None
         raise failure
 

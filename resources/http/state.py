@@ -1,21 +1,16 @@
 """What all processes know about the vendors: one SQLite file, `<home>/state/vendors.sqlite`.
 
-Tables: `source_state` (breakers), `budget_use`, `entitlements`, `recent_calls` and `call_totals`,
-`raw_responses`. Writers take the write lock first (BEGIN IMMEDIATE), so what a transaction reads is
-still true when it writes. Instants are seconds since 1970 (UTC). The file is made on first use.
+Tables: `source_state` (breakers) and `breaker_events`, `budget_use`, `entitlements`, `recent_calls` and `call_totals`,
+`raw_responses`. Instants are seconds since 1970 (UTC).
 """
 
 import math
-import os
 import sqlite3
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+
+from resources.shared_file import SharedFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS source_state (
@@ -23,6 +18,10 @@ CREATE TABLE IF NOT EXISTS source_state (
   consecutive_failures INTEGER NOT NULL DEFAULT 0, consecutive_successes INTEGER NOT NULL DEFAULT 0,
   opened_at REAL, probe_lease_until REAL, blocked_until REAL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS breaker_events (
+  source TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS breaker_events_of_source ON breaker_events (source, at);
 CREATE TABLE IF NOT EXISTS budget_use (
   key TEXT NOT NULL, window TEXT NOT NULL, window_start INTEGER NOT NULL, used INTEGER NOT NULL,
   PRIMARY KEY (key, window)
@@ -44,8 +43,8 @@ CREATE TABLE IF NOT EXISTS raw_responses (
 );
 CREATE INDEX IF NOT EXISTS raw_responses_by_time ON raw_responses (received_at);
 """
-_BUSY_S = 30.0
 _KEPT_CALLS = 10_000
+_KEPT_TURNS_S = 400 * 86_400.0
 _PRUNE_EVERY = 100
 #: requests that latencies are taken over
 _RECENT = 1000
@@ -67,38 +66,15 @@ class CallStats:
     last_success_at: datetime | None
 
 
-class VendorState:
+class VendorState(SharedFile):
     """The shared file. One connection per thread; safe to use from many threads and processes."""
 
-    #: (process, file) -> the lock its threads queue at: SQLite's own waiting is a poll that lets some of them wait
-    #: ten times as long. A child of a fork has one of its own, whatever its parent's threads were doing
-    _turns: ClassVar[dict[tuple[int, Path], threading.Lock]] = {}
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()
+    schema = _SCHEMA
 
     @classmethod
     def of(cls, home: Path) -> "VendorState":
         """The state of a home."""
         return cls(home / "state" / "vendors.sqlite")
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction that holds the write lock from its first statement; rolled back on error."""
-        with self._turns.setdefault((os.getpid(), self.path), threading.Lock()):
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
-
-    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a read-only query."""
-        return self._connection().execute(query, values).fetchall()
 
     def refuse(self, source: str, symbol: str, start: date, until: datetime) -> None:
         """Note that `source` refuses windows of `symbol` that start on or before `start`, up to `until`."""
@@ -118,6 +94,30 @@ class VendorState:
             start.isoformat(),
         )
         return instant(found[0][0]) if found else None
+
+    def record_turn(self, db: sqlite3.Connection, source: str, state: str, at: float) -> None:
+        """Note inside a transaction that a breaker turned to another state; turns older than 400 days are forgotten."""
+        db.execute("INSERT INTO breaker_events VALUES (?, ?, ?)", (source, at, state))
+        db.execute("DELETE FROM breaker_events WHERE source = ? AND at < ?", (source, at - _KEPT_TURNS_S))
+
+    def openings(self, source: str, first: datetime, until: datetime) -> int:
+        """How often a breaker opened in [first, until)."""
+        found = self.rows(
+            "SELECT count(*) FROM breaker_events WHERE source = ? AND state = 'open' AND at >= ? AND at < ?",
+            source,
+            first.timestamp(),
+            until.timestamp(),
+        )
+        return int(found[0][0])
+
+    def state_at(self, source: str, at: datetime) -> str:
+        """The state of a breaker at an instant; one that never turned is closed."""
+        found = self.rows(
+            "SELECT state FROM breaker_events WHERE source = ? AND at <= ? ORDER BY at DESC, rowid DESC LIMIT 1",
+            source,
+            at.timestamp(),
+        )
+        return str(found[0][0]) if found else "closed"
 
     def record_call(self, source: str, outcome: str, at: datetime, latency_ms: float | None = None) -> None:
         """Count one request (or one that was not sent) by its outcome."""
@@ -168,43 +168,6 @@ class VendorState:
             if row[0] not in _NOT_SENT
         ]
         return sum(outcome != "ok" for outcome in outcomes) / len(outcomes) if outcomes else None
-
-    def close(self) -> None:
-        """Close this thread's connection. The next use opens another."""
-        if (opened := getattr(self._local, "opened", None)) is not None:
-            opened[1].close()
-            self._local.opened = None
-
-    def _connection(self) -> sqlite3.Connection:
-        opened = getattr(self._local, "opened", None)
-        # a connection must not cross a fork
-        if opened is None or opened[0] != os.getpid():
-            # kept, not closed: SQLite forbids closing a parent's connection in the child
-            self._local.inherited = opened
-            opened = self._local.opened = (os.getpid(), self._open())
-        connection: sqlite3.Connection = opened[1]
-        return connection
-
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        give_up = time.monotonic() + _BUSY_S
-        while True:
-            db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            try:
-                # switching to WAL does not wait for other openers, whatever the busy timeout
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                if db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0] < _SCHEMA.count(
-                    "CREATE TABLE"
-                ):
-                    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-            except sqlite3.OperationalError as busy:
-                db.close()
-                if "locked" not in str(busy) or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.02)
-            else:
-                return db
 
 
 def fingerprint(vendor: str, key: str | None, lane: str = "") -> str:

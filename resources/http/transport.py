@@ -21,6 +21,8 @@ class Reply:
     received_at: datetime
     #: requests made for it, retries included
     requests: int = 1
+    #: time these requests took, reading included, waits between them and for the budget left out
+    latency_ms: float = 0.0
     #: SHA-256 of the stored body
     digest: str = ""
     value: Any = field(default=None, repr=False)
@@ -47,6 +49,8 @@ class Request:
     content: bytes = field(default=b"", repr=False)
     #: what each request takes from the budget
     cost: int = 1
+    #: whether its answers are kept in the raw store
+    record: bool = True
 
     @property
     def asked(self) -> str:

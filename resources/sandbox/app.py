@@ -14,6 +14,7 @@ from fastapi import Body, FastAPI, HTTPException
 from market_assets.core import clock
 from resources.sandbox import (
     advisor,
+    alphavantage,
     alternative_me,
     binance_archive,
     binance_futures,
@@ -22,11 +23,13 @@ from resources.sandbox import (
     bybit,
     deribit,
     dydx,
+    fred,
     glassnode,
     hyperliquid,
     kucoin,
     okx,
     polygon,
+    twelvedata,
     yahoo,
 )
 from resources.sandbox.backend import DEFAULT_SEED, Backend
@@ -60,7 +63,7 @@ def create_app(backend: Backend, *, faults: Sequence[str] = (), now: Callable[[]
     app.include_router(glassnode.router(desk))
     for exchange in (binance_futures, binance_klines, binance_archive, bybit, okx, hyperliquid, deribit, dydx, kucoin):
         app.include_router(exchange.router(desk))
-    for vendor in (binance_stream, alternative_me, advisor):
+    for vendor in (alphavantage, twelvedata, fred, binance_stream, alternative_me, advisor):
         app.include_router(vendor.router(desk))
     app.add_middleware(Ledger, asked=asked)
 

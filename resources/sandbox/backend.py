@@ -1,8 +1,8 @@
 """What a vendor's route asks of a backend: instruments, daily bars, splits, dividends, hours of bitcoin, perpetuals,
-minute candles of coins.
+minute candles of coins, minute bars.
 
 Everything is vendor-neutral, and by house symbol but for perpetuals and coins, which are by exchange or market and
-its own name of them; wire formats are the vendors' business.
+its own name of them, and minute bars, which are by vendor and its id; wire formats are the vendors' business.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.sandbox.arrays import Parallel
+from resources.sandbox.bar_minutes import MinuteMarket
 from resources.sandbox.hours import Hours
 from resources.sandbox.minutes import Coin, Minutes
 from resources.sandbox.perpetuals import Perpetual, Quote, Settlements
@@ -176,4 +177,8 @@ class Backend(Protocol):
 
         None of a symbol the market does not know.
         """
+        ...
+
+    def minute_market(self) -> MinuteMarket:
+        """Minute bars and last prices of every bars vendor; an empty market where there are none."""
         ...

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from market_assets.core.errors import MarketAssetsError
-from resources.sandbox import convert_btc, convert_crypto, convert_equities, convert_funding
+from resources.sandbox import convert_bars, convert_btc, convert_crypto, convert_equities, convert_funding
 
-_DOMAINS = (convert_equities, convert_btc, convert_funding, convert_crypto)
+_DOMAINS = (convert_equities, convert_btc, convert_funding, convert_crypto, convert_bars)
 
 
 class NothingToConvert(MarketAssetsError):

@@ -10,12 +10,17 @@ EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "hyperliquid", "de
 ARCHIVES = ("binance_archive",)
 #: markets whose rows are minutes, asked for or streamed
 STREAMED = ("binance_usdm", "binance_spot")
+#: vendors of minute bars alone; those of daily bars have them too
+_BARS = ("alphavantage", "twelvedata")
 _ADVISOR = ("advisor",)
+#: vendors whose rows are members of an object, which has each only once
+_OF_OBJECTS = ("alphavantage",)
 #: vendors whose answers have rows that can be wrong one by one
-_OF_ROWS = (*_DAILY, *HOURLY, *EXCHANGES, *ARCHIVES, "binance_spot")
-VENDORS = (*_OF_ROWS, "alternative_me", *_ADVISOR)
+_OF_LISTS = (*_DAILY, *HOURLY, *EXCHANGES, *ARCHIVES, "binance_spot", "twelvedata")
+_OF_ROWS = (*_OF_LISTS, *_OF_OBJECTS)
+VENDORS = (*_OF_ROWS, "fred", "alternative_me", *_ADVISOR)
 #: `dates` of these may also name single hours, as 2024-06-10T05 (UTC)
-TIMED = (*HOURLY, *EXCHANGES, *ARCHIVES, "binance_spot")
+TIMED = (*HOURLY, *EXCHANGES, *ARCHIVES, "binance_spot", *_BARS)
 
 #: options every kind has; `symbol` is a house symbol or the vendor's id, `match` a part of the path
 COMMON = ("symbol", "match", "times", "rate")
@@ -51,11 +56,11 @@ KINDS: dict[str, Kind] = {
     "disconnect": Kind("closes the connection in the middle of the body"),
     "not_json": Kind("sends an HTML page with status 200"),
     "nulls": Kind("sets every tenth row's values, or those of `dates`, to null", ("dates",), _OF_ROWS),
-    "duplicates": Kind("repeats every tenth row, or those of `dates`", ("dates",), _OF_ROWS),
+    "duplicates": Kind("repeats every tenth row, or those of `dates`", ("dates",), _OF_LISTS),
     "out_of_order": Kind("sends the rows in another order", (), _OF_ROWS),
     "missing_rows": Kind("leaves out every tenth row, or those of `dates`", ("dates",), _OF_ROWS),
     "extra_rows": Kind("adds a row on each of `dates`", ("dates",), _DAILY),
-    "wrong_symbol": Kind("names another symbol in the body", (), _DAILY),
+    "wrong_symbol": Kind("names another symbol in the body", (), (*_DAILY, *_BARS)),
     "correction": Kind(
         "multiplies close or rate of `date` by `factor` (1.01); of hours every value, `hours` (0) after publication",
         ("date", "factor"),
@@ -71,6 +76,12 @@ KINDS: dict[str, Kind] = {
     "wrong_window": Kind("answers with the newest page, whatever was asked for", (), EXCHANGES),
     "same_page": Kind("answers with the first page of a history again and again", (), EXCHANGES),
     "clock_ahead": Kind("stamps settlements `seconds` (30) ahead", ("seconds",), EXCHANGES),
+    "off_by": Kind("shifts prices of minute bars and quotes by `ratio` (0.02)", ("ratio",), (*_DAILY, *_BARS)),
+    "premium": Kind("says that the function is of premium plans, with status 200", (), ("alphavantage",)),
+    "daily_limit": Kind("says that the day's requests are used up, with status 200", (), ("alphavantage",)),
+    "burst": Kind("asks for one request a second, with status 200", (), ("alphavantage",)),
+    "credits": Kind("says that the minute's credits are used up, with status 200", (), ("twelvedata",)),
+    "plan_gated": Kind("says that the symbol is of a larger plan, with status 404", (), ("twelvedata",)),
     "ws_refuse": Kind("refuses a stream's handshake with the status `code` (503)", ("code",), STREAMED),
     "ws_silent": Kind("opens a stream and sends no events", (), STREAMED),
     "ws_drop": Kind("drops a stream `after` events, at the latest after `seconds` (30)", _WHEN, STREAMED),
@@ -86,7 +97,7 @@ KINDS: dict[str, Kind] = {
 #: strike a stream when it opens; strike one of its events
 STREAM_KINDS = frozenset({"ws_refuse", "ws_silent", "ws_drop", "ws_shutdown"})
 EVENT_KINDS = frozenset({"ws_garbage", "ws_duplicate"})
-_GROUPS = {EXCHANGES: "exchanges", _OF_ROWS: "vendors of rows"}
+_GROUPS = {EXCHANGES: "exchanges", _OF_ROWS: "vendors of rows", _OF_LISTS: "vendors of lists of rows"}
 #: the kinds that act on single rows rather than on a whole answer
 ROW_KINDS = frozenset(name for name, kind in KINDS.items() if {"date", "dates"} & set(kind.options))
 #: options a kind cannot do without

@@ -1,18 +1,41 @@
-"""What row faults do to candles: to what they say, to which of them are there, to their order."""
+"""What row faults do to candles and minute bars: to what they say, to which of them are there, to their order."""
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import TypeVar
 
 import numpy as np
 
+from resources.sandbox.bar_minutes import LastPrice, MinuteBars
 from resources.sandbox.fault_rows import EVERY
 from resources.sandbox.faults import Fault
 from resources.sandbox.minutes import Booleans, Minutes
 
 HOUR_MS = 3_600_000
 _DECIMALS = 8
+_PRICES = ("open", "high", "low", "close")
+
+Rows = TypeVar("Rows", Minutes, MinuteBars)
 
 
-def spoilt(rows: Minutes, struck: Sequence[Fault]) -> Minutes:
+def concerning(struck: Sequence[Fault], names: Sequence[str]) -> list[Fault]:
+    """Of the faults that strike a question about several instruments, those that strike the one with these names."""
+    return [fault for fault in struck if fault.symbol is None or fault.symbol in names]
+
+
+def mispriced(price: LastPrice, struck: Sequence[Fault]) -> LastPrice:
+    """The price after the faults that strike it."""
+    for fault in struck:
+        if fault.kind == "off_by":
+            shifted = {
+                name: round(getattr(price, name) * (1 + fault.ratio), _DECIMALS)
+                for name in ("price", "open", "high", "low", "previous")
+            }
+            price = price._replace(**shifted)
+    return price
+
+
+def spoilt(rows: Rows, struck: Sequence[Fault]) -> Rows:
     """The candles of one answer after the faults that strike it."""
     for fault in struck:
         rows = _content(rows, fault)
@@ -21,7 +44,7 @@ def spoilt(rows: Minutes, struck: Sequence[Fault]) -> Minutes:
     return rows
 
 
-def _content(rows: Minutes, fault: Fault) -> Minutes:
+def _content(rows: Rows, fault: Fault) -> Rows:
     if fault.kind == "correction":
         close = np.where(_struck(rows, fault), np.round(rows.close * fault.factor, _DECIMALS), rows.close)
         return rows.with_columns(close=close, high=np.maximum(rows.high, close), low=np.minimum(rows.low, close))
@@ -31,12 +54,16 @@ def _content(rows: Minutes, fault: Fault) -> Minutes:
         return rows.take(slice(len(rows) // 2, None))
     if fault.kind == "nulls":
         which = _struck(rows, fault)
-        names = ("open", "high", "low", "close", "volume", "quote_volume", "taker_base", "taker_quote")
-        return rows.with_columns(**{name: np.where(which, np.nan, getattr(rows, name)) for name in names})
+        numbers = {field.name: getattr(rows, field.name) for field in fields(rows)}
+        floats = {name: values for name, values in numbers.items() if values.dtype == np.float64}
+        return rows.with_columns(**{name: np.where(which, np.nan, values) for name, values in floats.items()})
+    if fault.kind == "off_by":
+        shifted = {name: np.round(getattr(rows, name) * (1 + fault.ratio), _DECIMALS) for name in _PRICES}
+        return rows.with_columns(**shifted)
     return rows
 
 
-def _order(rows: Minutes, fault: Fault) -> Minutes:
+def _order(rows: Rows, fault: Fault) -> Rows:
     if fault.kind == "duplicates":
         return rows.take(np.repeat(np.arange(len(rows)), 1 + _struck(rows, fault).astype(int)))
     if fault.kind == "out_of_order":
@@ -45,7 +72,7 @@ def _order(rows: Minutes, fault: Fault) -> Minutes:
     return rows
 
 
-def _struck(rows: Minutes, fault: Fault) -> Booleans:
+def _struck(rows: Minutes | MinuteBars, fault: Fault) -> Booleans:
     """Candles of the days and hours that a fault names; of one that names none every tenth row."""
     if not fault.dates and not fault.starts:
         every_nth: Booleans = np.arange(len(rows)) % EVERY == 0

@@ -3,7 +3,8 @@
 A fault is written `vendor:kind[:option=value]*`, for example `polygon:429:retry_after=2:times=3`.
 `fault_kinds.py` lists the kinds. What one does to an answer is in `desk.py` (whole answers),
 `fault_rows.py` (daily rows), `fault_hours.py` (hourly rows), `fault_events.py` (settlements),
-`fault_minutes.py` (candles), `binance_stream.py` (streams) and `advisor.py` (replies).
+`fault_minutes.py` (candles and minute bars), `alphavantage.py` and `twelvedata.py` (refusals),
+`binance_stream.py` (streams) and `advisor.py` (replies).
 """
 
 import re
@@ -57,6 +58,8 @@ class Fault:
     #: status of a refused handshake
     code: int = 503
     factor: float = 1.01
+    #: by which prices are too high
+    ratio: float = 0.02
     #: hours after publication
     hours: float = 0.0
     dates: tuple[date, ...] = ()
@@ -195,6 +198,7 @@ def _fault(vendor: str, kind: str, options: Mapping[str, str]) -> Fault:
         after=int(options["after"]) if "after" in options else None,
         code=int(options.get("code", 503)),
         factor=float(options.get("factor", 1.01)),
+        ratio=float(options.get("ratio", 0.02)),
         hours=float(options.get("hours", _LATE_HOURS if kind == "late" else 0)),
         dates=tuple(date.fromisoformat(text) for text in named if text not in of_hours),
         starts=tuple(_start(text) for text in of_hours),

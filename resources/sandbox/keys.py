@@ -2,7 +2,8 @@
 
 `bad`, `bad-key` and no key are unknown, any other key is served. `delayed-...` marks answers as
 delayed, `plan2y-...` has two years of history, `daily-...` has nothing finer than a day (hourly
-vendors), `limited-5-...` has five requests a minute; prefixes add up.
+vendors), `limited-5-...` has five requests (credits) a minute, `free-...` is the free plan (Alpha
+Vantage and Twelve Data); prefixes add up.
 """
 
 import time
@@ -21,11 +22,12 @@ class Plan:
     years: int | None = None
     per_minute: int | None = None
     daily: bool = False
+    free: bool = False
 
     @classmethod
     def of(cls, key: str) -> "Plan":
         """Read the prefixes of a key."""
-        delayed, years, per_minute, daily = False, None, None, False
+        delayed, years, per_minute, daily, free = False, None, None, False, False
         words = key.split("-")
         while words:
             word = words.pop(0)
@@ -35,11 +37,13 @@ class Plan:
                 years = 2
             elif word == "daily":
                 daily = True
+            elif word == "free":
+                free = True
             elif word == "limited" and words and words[0].isdigit():
                 per_minute = int(words.pop(0))
             else:
                 break
-        return cls(delayed, years, per_minute, daily)
+        return cls(delayed, years, per_minute, daily, free)
 
     def earliest(self, at: datetime) -> date:
         """The first day of the plan's history."""
@@ -47,35 +51,36 @@ class Plan:
 
 
 class Budget:
-    """Requests of each key in the current minute.
+    """Requests of each key in the current minute, or in windows of another length.
 
     Windows are wall-clock minutes, also where the sandbox's own clock stands still.
     """
 
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime, window_s: int = 60) -> None:
+        self._window_s = window_s
         self._offset = at.timestamp() - time.monotonic()
         self._spent: Counter[tuple[str, int]] = Counter()
 
-    def spend(self, key: str, per_minute: int | None, weight: int = 1) -> bool:
+    def spend(self, key: str, most: int | None, weight: int = 1) -> bool:
         """Count a request by its weight; whether the budget allowed it."""
         window = self._window(key)
         self._spent[window] += weight
-        return per_minute is None or self._spent[window] <= per_minute
+        return most is None or self._spent[window] <= most
 
     def spent(self, key: str) -> int:
-        """What the key has used of this minute."""
+        """What the key has used of this window."""
         return self._spent[self._window(key)]
 
-    def left(self, key: str, per_minute: int) -> int:
-        """Requests the key may still make in this minute."""
-        return max(per_minute - self._spent[self._window(key)], 0)
+    def left(self, key: str, most: int) -> int:
+        """Requests the key may still make in this window."""
+        return max(most - self._spent[self._window(key)], 0)
 
     def reset_s(self) -> int:
-        """Seconds until the next minute, when every budget is whole again; at least 1."""
-        return int(60 - self._now() % 60) or 1
+        """Seconds until the next window, when every budget is whole again; at least 1."""
+        return int(self._window_s - self._now() % self._window_s) or 1
 
     def _window(self, key: str) -> tuple[str, int]:
-        return key, int(self._now() // 60)
+        return key, int(self._now() // self._window_s)
 
     def _now(self) -> float:
         return time.monotonic() + self._offset

@@ -1,8 +1,9 @@
-"""Polygon (now Massive) on the wire: aggregates, grouped daily, splits, dividends, tickers, market status."""
+"""Polygon (now Massive) on the wire: aggregates, grouped daily, splits, dividends, tickers, market status.
 
-import hashlib
+Minutes and snapshots are in `polygon_minutes.py`.
+"""
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,63 +13,20 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resources.sandbox import adjust, fault_rows, paging, sessions
+from resources.sandbox import adjust, fault_rows, paging, polygon_wire, sessions
 from resources.sandbox.backend import Bars, Instrument
 from resources.sandbox.desk import Desk, json_response
 from resources.sandbox.faults import Fault
 from resources.sandbox.keys import UNKNOWN, Budget, Plan
+from resources.sandbox.polygon_minutes import PolygonMinutes
+from resources.sandbox.polygon_wire import AGGREGATES_DEFAULT, AGGREGATES_MOST, VENDOR, WRONG_TICKER, Ask, Refused
 
-VENDOR = "polygon"
-AGGREGATES_DEFAULT, AGGREGATES_MOST = 5000, 50_000
 REFERENCE_DEFAULT, REFERENCE_MOST = 10, 1000
-WRONG_TICKER = "WRNG"
 
-_ERRORS = {
-    401: ("ERROR", "error", "Unknown API Key"),
-    403: (
-        "NOT_AUTHORIZED",
-        "message",
-        "Your plan doesn't include this data timeframe. Please upgrade your plan at https://polygon.io/pricing",
-    ),
-    404: ("NOT_FOUND", "message", "Ticker not found."),
-    429: (
-        "ERROR",
-        "error",
-        "You've exceeded the maximum requests per minute, please wait or upgrade your subscription to continue. "
-        "https://polygon.io/pricing",
-    ),
-}
 _TYPES = {"stock": "CS", "etf": "ETF", "index": "INDEX"}
 _MARKETS = {"stock": "stocks", "etf": "stocks", "index": "indices", "crypto": "crypto"}
 #: the zone whose midnight starts a daily bar
 _ZONES = {"stock": sessions.NEW_YORK, "etf": sessions.NEW_YORK, "index": sessions.CHICAGO, "crypto": "UTC"}
-
-
-class Refused(Exception):
-    """An answer that is an error body."""
-
-    def __init__(self, status: int, message: str | None = None) -> None:
-        self.status, self.message = status, message
-        super().__init__(message or str(status))
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One authorised request."""
-
-    path: Mapping[str, str]
-    #: query options, those of a cursor included
-    options: Mapping[str, str]
-    plan: Plan
-    at: datetime
-    struck: Sequence[Fault]
-    request_id: str
-    #: address of this vendor's routes, for `next_url`
-    base: str
-
-    def tail(self) -> dict[str, str]:
-        """Status and request id, as every body has them."""
-        return {"status": "DELAYED" if self.plan.delayed else "OK", "request_id": self.request_id}
 
 
 def router(desk: Desk) -> APIRouter:
@@ -82,6 +40,7 @@ def router(desk: Desk) -> APIRouter:
         "/v3/reference/dividends": vendor.dividends,
         "/v3/reference/tickers": vendor.tickers,
         "/v3/reference/tickers/{ticker}": vendor.ticker,
+        "/v3/snapshot": vendor.minutes.snapshot,
         "/v1/marketstatus/now": vendor.market_now,
         "/v1/marketstatus/upcoming": vendor.market_upcoming,
     }
@@ -97,32 +56,36 @@ class Polygon:
         self.desk = desk
         self.budget = Budget(desk.now())
         self.by_id = {instrument.polygon_id: instrument for instrument in desk.backend.instruments()}
+        self.minutes = PolygonMinutes(desk)
 
     def endpoint(self, respond: Callable[[Ask], Response]) -> Callable[[Request], Any]:
         """An endpoint: faults, then key and budget, then the answer."""
 
         async def answer(request: Request) -> Response:
             asked = request.path_params.get("ticker") or request.query_params.get("ticker") or ""
-            names = _names(self.by_id[asked]) if asked in self.by_id else [asked] * bool(asked)
-            request_id = _request_id(request)
+            daily = _names(self.by_id[asked]) if asked in self.by_id else [asked] * bool(asked)
+            names = [*daily, *self.minutes.names(asked, request.query_params.get("ticker.any_of", ""))]
+            request_id = polygon_wire.request_id(request)
             return await self.desk.answer(
                 VENDOR,
                 request,
                 names,
                 lambda struck: self._authorised(request, request_id, struck, respond),
-                lambda status: _error(Refused(status), request_id),
+                lambda status: polygon_wire.error(Refused(status), request_id),
             )
 
         return answer
 
     def aggregates(self, ask: Ask) -> Response:
-        """`/v2/aggs/ticker/{ticker}/range/1/day/{from}/{to}`."""
+        """`/v2/aggs/ticker/{ticker}/range/1/day/{from}/{to}`, and `range/1/minute`."""
+        if (ask.path["multiplier"], ask.path["timespan"]) == ("1", "minute"):
+            return self.minutes.aggregates(ask)
         if (ask.path["multiplier"], ask.path["timespan"]) != ("1", "day"):
-            raise Refused(400, "the sandbox serves range/1/day")
+            raise Refused(400, "the sandbox serves range/1/day and range/1/minute")
         ticker, start, end = ask.path["ticker"], ask.path["start"], ask.path["end"]
         known = self.by_id.get(ticker)
         zone = _ZONES[known.asset_class] if known else sessions.NEW_YORK
-        limit = _limit(ask, AGGREGATES_DEFAULT, AGGREGATES_MOST)
+        limit = polygon_wire.limit(ask, AGGREGATES_DEFAULT, AGGREGATES_MOST)
         sort = ask.options.get("sort", "asc")
         adjusted = ask.options.get("adjusted", "true").lower() != "false"
         bars = self._window(ask, known, _day(start, zone), _day(end, zone), adjusted) if known else Bars.empty()
@@ -249,9 +212,11 @@ class Polygon:
             if not self.budget.spend(key, plan.per_minute):
                 raise Refused(429)
             base = f"{request.url.scheme}://{request.url.netloc}/{VENDOR}"
-            return respond(Ask(request.path_params, _options(request), plan, self.desk.now(), struck, request_id, base))
+            return respond(
+                Ask(request.path_params, polygon_wire.options(request), plan, self.desk.now(), struck, request_id, base)
+            )
         except Refused as refusal:
-            return _error(refusal, request_id)
+            return polygon_wire.error(refusal, request_id)
 
     def _window(self, ask: Ask, listed: Instrument, first: date, last: date, adjusted: bool) -> Bars:
         """Bars from `first` to `last`: 403 where the plan has none of them, clipped where it has some."""
@@ -275,7 +240,7 @@ class Polygon:
 
 def _listing(ask: Ask, rows: Sequence[dict[str, Any]], name: str, by: str, order: str = "desc") -> Response:
     """A page of reference rows: filtered and sorted by a column, `next_url` where more follow."""
-    limit = _limit(ask, REFERENCE_DEFAULT, REFERENCE_MOST)
+    limit = polygon_wire.limit(ask, REFERENCE_DEFAULT, REFERENCE_MOST)
     kept = [row for row in rows if _in_range(row[by], by, ask.options)]
     kept.sort(key=lambda row: str(row[by]), reverse=ask.options.get("order", order) == "desc")
     start = int(ask.options.get("offset", 0))
@@ -339,23 +304,6 @@ def _names(listed: Instrument) -> list[str]:
     return [listed.symbol, listed.polygon_id]
 
 
-def _options(request: Request) -> dict[str, str]:
-    query = dict(request.query_params)
-    query.pop("apiKey", None)
-    cursor = query.pop("cursor", None)
-    try:
-        return query if cursor is None else {**query, **paging.decode(cursor)}
-    except ValueError as wrong:
-        raise Refused(400, str(wrong)) from None
-
-
-def _limit(ask: Ask, default: int, most: int) -> int:
-    text = ask.options.get("limit", str(default))
-    if not text.isdigit() or not 1 <= int(text) <= most:
-        raise Refused(400, f"limit must be between 1 and {most}")
-    return int(text)
-
-
 def _day(text: str, zone: str) -> date:
     """A day of the path: a date, or epoch milliseconds in the market's zone."""
     try:
@@ -363,7 +311,7 @@ def _day(text: str, zone: str) -> date:
             return datetime.fromtimestamp(int(text) / 1000, ZoneInfo(zone)).date()
         return date.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise Refused(400, "Could not parse the date. Use YYYY-MM-DD or Unix MS Timestamps") from None
+        raise Refused(400, polygon_wire.NO_DATE) from None
 
 
 def _number(value: float) -> float | int:
@@ -372,15 +320,3 @@ def _number(value: float) -> float | int:
 
 def _zulu(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _request_id(request: Request) -> str:
-    """The same for the same question, so that equal answers are equal bytes."""
-    query = sorted((name, value) for name, value in request.query_params.items() if name != "apiKey")
-    return hashlib.blake2b(f"{request.url.path}{query}".encode(), digest_size=16).hexdigest()
-
-
-def _error(refusal: Refused, request_id: str) -> Response:
-    word, key, message = _ERRORS.get(refusal.status, ("ERROR", "error", "Internal server error"))
-    body = {"status": word, "request_id": request_id, key: refusal.message or message}
-    return json_response(body, refusal.status)

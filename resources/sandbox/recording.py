@@ -8,7 +8,7 @@ import polars as pl
 from market_assets.core.errors import MarketAssetsError
 
 #: a directory for replay holds rows of at least one of these
-ACCEPTED = ("equities_daily_bars", "btc_price", "btc_liquidations", "funding_rates", "crypto_klines")
+ACCEPTED = ("equities_daily_bars", "btc_price", "btc_liquidations", "funding_rates", "crypto_klines", "bars_minute")
 
 #: one file to be: table, file name, rows
 Piece = tuple[str, str, pl.DataFrame]

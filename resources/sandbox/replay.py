@@ -5,7 +5,7 @@ data of. `equities_corporate_actions`, `equities_symbols` and `equities_daily_ba
 the second source) are read beside `equities_daily_bars` where they exist. Between its first and last
 recorded day a symbol's Yahoo answers come from Yahoo's record alone; before and after, from the main
 one. Hours of bitcoin: see `replay_bitcoin.py`; settlements of perpetuals: `replay_perpetuals.py`; minutes
-of coins: `replay_minutes.py`.
+of coins: `replay_minutes.py`; minute bars: `replay_bars.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,9 @@ from typing import Any
 import polars as pl
 
 from market_assets.equities.settings import EquitiesSettings
-from resources.sandbox import hours, replay_bitcoin, sessions
+from resources.sandbox import hours, replay_bars, replay_bitcoin, sessions
 from resources.sandbox.backend import DEFAULT_SEED, AssetClass, Bars, Dividend, Instrument, Split, vendor_ids
+from resources.sandbox.bar_minutes import MinuteMarket
 from resources.sandbox.hours import Hours
 from resources.sandbox.minutes import Coin, Minutes
 from resources.sandbox.perpetuals import UNKNOWN, Perpetual, Quote, Settlements
@@ -42,7 +43,8 @@ class ReplayBackend:
         self._btc_price, self._btc_liquidations = replay_bitcoin.recorded(directory, seed)
         self._perpetuals = ReplayPerpetuals(directory)
         self._minutes = ReplayMinutes(directory)
-        others = (self._btc_price, self._btc_liquidations, self._perpetuals, self._minutes)
+        self._minute_market = replay_bars.market(directory)
+        others = (self._btc_price, self._btc_liquidations, self._perpetuals, self._minutes, self._minute_market)
         if recorded is None and not any(len(rows) for rows in others):
             raise nothing_in(directory)
         self._polygon = {} if recorded is None else _by_symbol(recorded)
@@ -109,6 +111,10 @@ class ReplayBackend:
     def candles(self, market: str, symbol: str, first: datetime, until: datetime, at: datetime) -> Minutes:
         """Recorded minutes; of the one still running what lies between its open and its price so far."""
         return self._minutes.candles(market, symbol, first, until, at)
+
+    def minute_market(self) -> MinuteMarket:
+        """Recorded minute bars; the one still running, as far as it has come."""
+        return self._minute_market
 
 
 def _by_symbol(frame: pl.DataFrame) -> dict[str, Bars]:

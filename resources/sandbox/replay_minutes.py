@@ -97,13 +97,13 @@ def _record(market: str, symbol: str, rows: pl.DataFrame) -> Record:
         base=family[1] if family else symbol.removesuffix(quote),
         quote=quote,
         listed_at=instant(int(minutes.time_ms[0])),
-        price_decimals=max(_decimals(numbers[name]) for name in _PRICES),
-        volume_decimals=_decimals(minutes.volume),
+        price_decimals=max(decimals(numbers[name]) for name in _PRICES),
+        volume_decimals=decimals(minutes.volume),
     )
     return Record(coin, minutes)
 
 
-def _decimals(values: Floats) -> int:
+def decimals(values: Floats) -> int:
     """The fewest that lose nothing."""
     return next((places for places in range(_MOST_DECIMALS) if np.array_equal(np.round(values, places), values)), 8)
 

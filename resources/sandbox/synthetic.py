@@ -3,7 +3,7 @@
 Deterministic for (seed, symbol, instant). Yahoo sees the same market with its own small
 differences: opens, volumes, now and then a close, rarely a missing day. Hours of bitcoin and
 perpetuals with their minutes are markets of their own (`bitcoin.py`, `synthetic_perpetuals.py`,
-`synthetic_minutes.py`).
+`synthetic_minutes.py`), and so are minute bars (`synthetic_bars.py`).
 """
 
 import functools
@@ -14,8 +14,9 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from resources.sandbox import bitcoin, catalogue, hours, sessions
+from resources.sandbox import bitcoin, catalogue, hours, sessions, synthetic_bars
 from resources.sandbox.backend import DEFAULT_SEED, Bars, Days, Dividend, Floats, Instrument, Split
+from resources.sandbox.bar_minutes import MinuteMarket
 from resources.sandbox.catalogue import Listing
 from resources.sandbox.hours import Hours
 from resources.sandbox.minutes import Coin, Minutes
@@ -55,6 +56,7 @@ class SyntheticBackend:
         self._bitcoin = functools.lru_cache(maxsize=4)(self._bitcoin_until)
         self._perpetuals = SyntheticPerpetuals(seed, perpetuals)
         self._minutes = SyntheticMinutes(seed)
+        self._minute_market = synthetic_bars.market(seed)
 
     def instruments(self) -> Sequence[Instrument]:
         """Every listing."""
@@ -143,6 +145,10 @@ class SyntheticBackend:
     def candles(self, market: str, symbol: str, first: datetime, until: datetime, at: datetime) -> Minutes:
         """Minutes from the listing on, drawn when they are asked for."""
         return self._minutes.candles(market, symbol, first, until, at)
+
+    def minute_market(self) -> MinuteMarket:
+        """Curated instruments, some stocks, and those of load tests, drawn when they are asked for."""
+        return self._minute_market
 
     def _bitcoin_until(self, horizon: int) -> tuple[Hours, Hours]:
         path = bitcoin.prices(self.seed, horizon)

@@ -115,7 +115,7 @@ def _walk(seed: int, one: Traded, minute: Integers, edges: Floats) -> tuple[Floa
     """The pace of each minute (standard deviation of its log return), and the price at both its ends."""
     by = functools.partial(paths.key, seed, one.base)
     clusters = paths.noise(by("pace"), minute / 60.0, _PACE)
-    pace = _VOL * one.wildness * np.exp(clusters) * np.sqrt(_busy(minute))
+    pace = _VOL * one.wildness * np.exp(clusters) * np.sqrt(busy(minute))
     drawn = paths.normal(by("steps"), minute) * np.exp(_TAILS * paths.normal(by("tails"), minute) - _TAILS**2)
     hours = (pace * drawn).reshape(-1, 60).cumsum(axis=1)
     bridge = hours - hours[:, -1:] * (np.arange(1, 61) / 60.0)
@@ -150,7 +150,7 @@ def _activity(seed: int, one: Traded, minute: Integers, moved: Floats) -> Floats
     """Quote units traded in each minute; more where the price moved."""
     by = functools.partial(paths.key, seed, f"{one.coin.market}/{one.coin.symbol}")
     clusters = paths.noise(by("activity"), minute / 60.0, _ACTIVITY) + 0.6 * paths.normal(by("volume"), minute)
-    return one.turnover * _busy(minute) * np.exp(clusters) * (0.6 + 0.5 * np.minimum(moved, 6.0))
+    return one.turnover * busy(minute) * np.exp(clusters) * (0.6 + 0.5 * np.minimum(moved, 6.0))
 
 
 def _takers(seed: int, one: Traded, minute: Integers, moved: Floats, ends: Floats) -> Floats:
@@ -162,7 +162,7 @@ def _takers(seed: int, one: Traded, minute: Integers, moved: Floats, ends: Float
     return 0.5 + 0.1 * np.tanh(moved / 1.5) + 0.05 * np.tanh(risen / 1.5) + mood
 
 
-def _busy(minute: Integers) -> Floats:
+def busy(minute: Integers) -> Floats:
     """How busy a minute of the day is, against the mean: least in the small hours, most when New York opens."""
     hour = minute % DAY_MINUTES / 60.0
     return 1 + 0.4 * np.cos(2 * np.pi * (hour - 15) / 24) + 0.12 * np.cos(4 * np.pi * (hour - 2.5) / 24)

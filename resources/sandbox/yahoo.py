@@ -1,4 +1,7 @@
-"""Yahoo's chart endpoint on the wire: split-adjusted daily bars in parallel arrays, float32 prices, events."""
+"""Yahoo's chart endpoint on the wire: split-adjusted daily bars in parallel arrays, float32 prices, events.
+
+`interval=1m` and live prices are in `yahoo_minutes.py`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +14,15 @@ import orjson
 from fastapi import APIRouter
 from numpy.typing import NDArray
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from resources.sandbox import adjust, fault_rows, sessions
 from resources.sandbox.backend import Bars, Days, Dividend, Floats, Instrument, Split
 from resources.sandbox.desk import Desk, json_response
 from resources.sandbox.faults import Fault
+from resources.sandbox.yahoo_minutes import YahooMinutes
+from resources.sandbox.yahoo_wire import RANGES, VENDOR, WRONG_SYMBOL, Refused, error, is_browser, span, wire
 
-VENDOR = "yahoo"
-WRONG_SYMBOL = "WRNG"
-
-_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
-_RANGE_DAYS = {"1d": 1, "5d": 7, "1mo": 31, "3mo": 92, "6mo": 183, "1y": 366, "2y": 731, "5y": 1827, "10y": 3653}
 _TYPES = {"stock": "EQUITY", "etf": "ETF", "index": "INDEX", "crypto": "CRYPTOCURRENCY"}
 _EXCHANGES = {
     "stock": ("NYQ", "NYSE"),
@@ -30,20 +30,6 @@ _EXCHANGES = {
     "index": ("CXI", "Cboe Indices"),
     "crypto": ("CCC", "CCC"),
 }
-_ERRORS = {
-    404: ("Not Found", "No data found, symbol may be delisted"),
-    400: ("Bad Request", "Invalid input"),
-    422: ("Unprocessable Entity", "Invalid input"),
-}
-_UNIX_START = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Refused(Exception):
-    """An answer that is an error body."""
-
-    def __init__(self, status: int, description: str | None = None) -> None:
-        self.status, self.description = status, description
-        super().__init__(description or str(status))
 
 
 def router(desk: Desk) -> APIRouter:
@@ -51,6 +37,7 @@ def router(desk: Desk) -> APIRouter:
     vendor = Yahoo(desk)
     routes = APIRouter()
     routes.add_route(f"/{VENDOR}/v8/finance/chart/{{symbol}}", vendor.chart, methods=["GET"])
+    routes.add_route(f"/{VENDOR}/v7/finance/spark", vendor.minutes.spark, methods=["GET"])
     return routes
 
 
@@ -60,30 +47,35 @@ class Yahoo:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.by_id = {instrument.yahoo_id: instrument for instrument in desk.backend.instruments()}
+        self.minutes = YahooMinutes(desk)
 
     async def chart(self, request: Request) -> Response:
         """`/v8/finance/chart/{symbol}`; user agents that are no browser's get 429, as seen in 2026."""
         asked = request.path_params["symbol"]
-        names = _names(self.by_id[asked]) if asked in self.by_id else [asked]
+        daily = _names(self.by_id[asked]) if asked in self.by_id else [asked]
+        names = [*daily, *self.minutes.names(asked)]
         return await self.desk.answer(
-            VENDOR, request, names, lambda struck: self._respond(request, asked, struck), _error
+            VENDOR, request, names, lambda struck: self._respond(request, asked, struck), error
         )
 
     def _respond(self, request: Request, asked: str, struck: Sequence[Fault]) -> Response:
-        if not request.headers.get("User-Agent", "").startswith("Mozilla/5.0"):
-            return _error(429)
+        if not is_browser(request):
+            return error(429)
         try:
-            known = self.by_id.get(asked)
             at = self.desk.now()
+            interval = request.query_params.get("interval", "1d")
+            if interval == "1m":
+                return json_response(self.minutes.chart(request, asked, at, struck))
+            known = self.by_id.get(asked)
             if known is None or known.listed > at.date():
                 raise Refused(404)
-            if request.query_params.get("interval", "1d") != "1d":
-                raise Refused(422, "the sandbox serves interval=1d")
-            start, end = _span(request, at)
+            if interval != "1d":
+                raise Refused(422, "the sandbox serves interval=1d and interval=1m")
+            start, end = span(request, at)
             chart = self._chart(known, start, end, at, struck)
             return json_response({"chart": {"result": [chart.body("events" in request.query_params)], "error": None}})
         except Refused as refusal:
-            return _error(refusal.status, refusal.description)
+            return error(refusal.status, refusal.description)
 
     def _chart(
         self, known: Instrument, start: datetime, end: datetime, at: datetime, struck: Sequence[Fault]
@@ -129,9 +121,9 @@ class Chart:
             return {"meta": self._meta(self.start.date()), "indicators": {"quote": [{}]}}
         events = self._events() if with_events else {}
         adjusted = adjust.split_adjusted(shown, self.splits, self.at.date())
-        quote = {name: _wire(getattr(adjusted, name)) for name in ("open", "high", "low", "close")}
+        quote = {name: wire(getattr(adjusted, name)) for name in ("open", "high", "low", "close")}
         quote["volume"] = self._volumes(adjusted)
-        total = _wire(adjusted.close * self._dividend_factors(shown.day))
+        total = wire(adjusted.close * self._dividend_factors(shown.day))
         return {
             "meta": self._meta(shown.day[0].item()),
             "timestamp": stamps.tolist(),
@@ -216,7 +208,7 @@ class Chart:
             "currentTradingPeriod": _trading_period(known, self.at, local.tzname() or "UTC", offset),
             "dataGranularity": "1d",
             "range": "",
-            "validRanges": _RANGES,
+            "validRanges": RANGES,
         }
 
     def _market_prices(self, first_shown: date) -> dict[str, Any]:
@@ -258,31 +250,6 @@ def _trading_period(known: Instrument, at: datetime, zone: str, offset: int) -> 
     return {name: {"timezone": zone, "start": s, "end": e, "gmtoffset": offset} for name, s, e in named}
 
 
-def _span(request: Request, at: datetime) -> tuple[datetime, datetime]:
-    """The window asked for: `period1` and `period2`, or `range`."""
-    query = request.query_params
-    if "period1" in query:
-        try:
-            start, end = int(query["period1"]), int(query.get("period2", int(at.timestamp()) + 1))
-        except ValueError:
-            raise Refused(400, "Invalid input - period1 and period2 are epoch seconds") from None
-        if start >= end:
-            raise Refused(400, f"Invalid input - start date cannot be after end date. startDate = {start}")
-        return _UNIX_START + timedelta(seconds=start), _UNIX_START + timedelta(seconds=end)
-    asked = query.get("range", "1mo")
-    if asked not in _RANGES:
-        raise Refused(422, f"Invalid input - range={asked} is not supported. Valid ranges: {_RANGES}")
-    new_year = datetime(at.year, 1, 1, tzinfo=UTC)
-    start_at = new_year if asked == "ytd" else at - timedelta(days=_RANGE_DAYS.get(asked, 365 * 60))
-    return start_at, at + timedelta(seconds=1)
-
-
-def _wire(values: Floats) -> list[Any]:
-    """Prices as Yahoo sends them: through float32; NaN is written as null."""
-    prices: list[Any] = values.astype(np.float32).astype(np.float64).tolist()
-    return prices
-
-
 def _zone(known: Instrument) -> str:
     if known.asset_class == "crypto":
         return "UTC"
@@ -291,12 +258,3 @@ def _zone(known: Instrument) -> str:
 
 def _names(known: Instrument) -> list[str]:
     return [known.symbol, known.yahoo_id]
-
-
-def _error(status: int, description: str | None = None) -> Response:
-    if status == 429:
-        return PlainTextResponse("Edge: Too Many Requests", 429, media_type="text/html")
-    code, text = _ERRORS.get(status, ("Internal Server Error", "Internal server error"))
-    return json_response(
-        {"chart": {"result": None, "error": {"code": code, "description": description or text}}}, status
-    )

@@ -1,13 +1,14 @@
-"""Closed candles on their way to the graph: in memory until they are stored, and not a moment less.
+"""Closed records on their way to the graph: in memory until they are stored, and not a moment less.
 
-One append per flush and day, under the name of the venue. A crash between storing and forgetting stores
-a batch again, and whoever reads the landing area reads each candle once. A disk that
-fails keeps the candles here, up to a bound; the graph's own passes fetch what is dropped beyond it.
+One append per flush, folder and day: candles of a venue under its name, bars under their symbol's. A crash between
+storing and forgetting stores a batch again, and whoever reads the landing area reads each record once. A disk that
+fails keeps the records here, up to a bound; the graph's own passes fetch what is dropped beyond it.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from typing import Any, Generic, Protocol, TypeVar
 
 import polars as pl
 
@@ -16,18 +17,51 @@ from resources.segments import Segments
 from resources.stream.candle import Candle
 
 
+class Closed(Protocol):
+    """What every closed record has."""
+
+    @property
+    def symbol(self) -> str:
+        """House symbol."""
+        ...
+
+    @property
+    def ts(self) -> datetime:
+        """Open instant."""
+        ...
+
+    @property
+    def ingested_at(self) -> datetime:
+        """When it was known."""
+        ...
+
+
+Record = TypeVar("Record", bound=Closed)
+
+
 class LandingFailed(MarketAssetsError):
-    """Candles could not be stored; they are kept in memory."""
+    """Closed records could not be stored; they are kept in memory."""
 
 
-class Landing:
-    """Candles that wait, and where they go. Added to by the loop, stored by a thread."""
+class LandingArea(Generic[Record]):
+    """Records that wait, and where they go. Added to by the loop, stored by a thread."""
 
-    def __init__(self, segments: Segments, vendor: str, most: int, timeframe: str = "1m") -> None:
-        self._segments, self._vendor, self._most, self._timeframe = segments, vendor, most, timeframe
-        self._waiting: dict[tuple[str, datetime], Candle] = {}
+    #: what records are called in messages
+    noun = "records"
+
+    def __init__(
+        self,
+        segments: Segments,
+        most: int,
+        *,
+        folder: Callable[[Record], str],
+        columns: Callable[[list[Record]], dict[str, list[Any]]],
+    ) -> None:
+        self._segments, self._most = segments, most
+        self._folder, self._columns = folder, columns
+        self._waiting: dict[tuple[str, datetime], Record] = {}
         self._lock = threading.Lock()
-        #: candles that had to go because nothing could be stored
+        #: records that had to go because nothing could be stored
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -35,53 +69,67 @@ class Landing:
 
     @property
     def oldest_at(self) -> datetime | None:
-        """When the candle that waits longest arrived."""
+        """When the record that waits longest arrived."""
         with self._lock:
-            return next((candle.ingested_at for candle in self._waiting.values()), None)
+            return next((record.ingested_at for record in self._waiting.values()), None)
 
-    def add(self, candle: Candle) -> None:
-        """Take a closed candle over."""
+    def add(self, record: Record) -> None:
+        """Take a closed record over."""
         with self._lock:
-            self._waiting[candle.symbol, candle.ts] = candle
+            self._waiting[record.symbol, record.ts] = record
             while len(self._waiting) > self._most:
                 del self._waiting[next(iter(self._waiting))]
                 self.dropped += 1
 
     def flush(self) -> int:
-        """Store what waits; returns how many candles. Raises LandingFailed, and keeps those that were not stored."""
+        """Store what waits; returns how many records. Raises LandingFailed, and keeps those that were not stored."""
         with self._lock:
             waiting = list(self._waiting.values())
         stored = 0
-        for candles in _days(waiting):
-            newest = max(candle.ts for candle in candles)
+        for folder, records in self._batches(waiting):
+            newest = max(record.ts for record in records)
             try:
-                self._segments.append(self._vendor, newest, self._frame(candles))
+                self._segments.append(folder, newest, self._frame(records))
             except (OSError, pl.exceptions.PolarsError) as failed:
                 raise LandingFailed(
-                    f"{len(self._waiting)} closed candles wait in memory, of at most {self._most}: "
+                    f"{len(self._waiting)} closed {self.noun} wait in memory, of at most {self._most}: "
                     f"{self._segments.root} cannot be written ({failed}). Free or repair the disk; "
                     "they are stored as soon as it can be"
                 ) from None
-            stored += len(candles)
-            self._forget(candles)
+            stored += len(records)
+            self._forget(records)
         return stored
 
-    def _forget(self, candles: Iterable[Candle]) -> None:
+    def _batches(self, waiting: Iterable[Record]) -> list[tuple[str, list[Record]]]:
+        found: dict[tuple[date, str], list[Record]] = {}
+        for record in waiting:
+            found.setdefault((record.ts.date(), self._folder(record)), []).append(record)
+        return [(key[1], found[key]) for key in sorted(found)]
+
+    def _forget(self, records: Iterable[Record]) -> None:
         with self._lock:
-            for candle in candles:
-                self._waiting.pop((candle.symbol, candle.ts), None)
+            for record in records:
+                # one that came anew meanwhile has not been stored
+                if self._waiting.get((record.symbol, record.ts)) is record:
+                    del self._waiting[record.symbol, record.ts]
 
-    def _frame(self, candles: list[Candle]) -> pl.DataFrame:
-        columns = {name: [getattr(candle, name) for candle in candles] for name in Candle._fields}
+    def _frame(self, records: list[Record]) -> pl.DataFrame:
+        columns = self._columns(records)
         schema = self._segments.schema
-        return pl.DataFrame(
-            {**columns, "timeframe": [self._timeframe] * len(candles)},
-            schema={**{name: schema[name] for name in Candle._fields}, "timeframe": pl.String()},
-        ).sort(list(self._segments.key))
+        return pl.DataFrame(columns, schema={name: schema[name] for name in columns}).sort(list(self._segments.key))
 
 
-def _days(candles: Iterable[Candle]) -> list[list[Candle]]:
-    found: dict[date, list[Candle]] = {}
-    for candle in candles:
-        found.setdefault(candle.ts.date(), []).append(candle)
-    return [found[day] for day in sorted(found)]
+class Landing(LandingArea[Candle]):
+    """Candles of one venue."""
+
+    noun = "candles"
+
+    def __init__(self, segments: Segments, vendor: str, most: int, timeframe: str = "1m") -> None:
+        super().__init__(
+            segments, most, folder=lambda _: vendor, columns=lambda candles: _columns_of(candles, timeframe)
+        )
+
+
+def _columns_of(candles: list[Candle], timeframe: str) -> dict[str, list[Any]]:
+    columns = {name: [getattr(candle, name) for candle in candles] for name in Candle._fields}
+    return {**columns, "timeframe": [timeframe] * len(candles)}

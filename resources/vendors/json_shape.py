@@ -47,6 +47,13 @@ def text(vendor: str, holder: Mapping[str, Any], path: str) -> str | None:
     return found
 
 
+def number(vendor: str, holder: Mapping[str, Any], path: str) -> float | None:
+    """The number at `path`; None where it is absent or null."""
+    name = path.rpartition(".")[2]
+    found: float | None = number_series(vendor, [holder.get(name)], lambda _: path, name).item()
+    return found
+
+
 def mapping(vendor: str, holder: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     """The object at `path`; empty where it is absent or null."""
     found = holder.get(path.rpartition(".")[2])
@@ -113,6 +120,24 @@ def instant(vendor: str, value: Any, path: str, unit: Literal["s", "ms"]) -> dat
 def _plausible(unit: Literal["s", "ms"]) -> Callable[[Any], bool]:
     scale = 1000 if unit == "ms" else 1
     return lambda value: type(value) is int and _EARLIEST_S * scale <= value <= _LATEST_S * scale
+
+
+def local_times(vendor: str, values: Sequence[Any], place: Callable[[int], str], zone: str = "UTC") -> pl.Series:
+    """Texts like `2026-03-09 09:30:00`, local times of `zone`, as UTC instants.
+
+    Of an hour that the clocks go through twice it is the first. Raises Malformed at the first text that is no time,
+    or one that the clocks skipped.
+    """
+    said = pl.Series("at", [value if isinstance(value, str) else None for value in values], dtype=pl.String)
+    found = (
+        said.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+        .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        .dt.convert_time_zone("UTC")
+    )
+    if found.null_count():
+        index = found.is_null().to_list().index(True)
+        raise Malformed(vendor, f"{place(index)} must be a time of {zone}, was {_show(values[index])}")
+    return found
 
 
 def positive(vendor: str, holder: Mapping[str, Any], path: str) -> float:

@@ -1,8 +1,8 @@
 """What every source of minute bars gives, whatever its wire format: closed minutes of a window, and quotes of now."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, Self
 
 import polars as pl
@@ -10,6 +10,8 @@ import polars as pl
 from market_assets.bars.instruments import Bound
 from market_assets.core.contracts import UTC_MICROS
 from resources.http.budget import WindowUse
+from resources.http.transport import Reply
+from resources.venues.rows import Rows, frame
 
 PRICES = ("open", "high", "low", "close")
 #: rows as a source states them, in its order: nothing dropped yet but what has no price at all
@@ -51,6 +53,34 @@ class FetchedMinutes:
         )
 
 
+def answered(vendor: str, pages: Sequence[tuple[pl.DataFrame, Reply]], credits: int | None = None) -> FetchedMinutes:
+    """What these pages (MINUTES each) are together. A request counts as one, unless `credits` says otherwise."""
+    replies = [reply for _, reply in pages]
+    requests = sum(reply.requests for reply in replies)
+    frame = pl.concat([MINUTES.to_frame(), *(page for page, _ in pages)])
+    return FetchedMinutes(
+        frame=frame,
+        requests=requests,
+        credits=requests if credits is None else credits,
+        bytes=sum(len(reply.body) for reply in replies),
+        latency_ms=sum(reply.latency_ms for reply in replies),
+        trace=(f"{vendor}: {frame.height} rows, {len(replies)} page(s), {requests} request(s)",),
+    )
+
+
+def span(bound: Bound, first: datetime, until: datetime) -> str:
+    """What a request for minutes is for, as messages show it."""
+    return f"{bound.symbol} {first:%F %H:%M}..{until:%F %H:%M}Z"
+
+
+def by_vendor_id(bounds: Sequence[Bound]) -> dict[str, list[Bound]]:
+    """What a source calls an instrument -> the bounds that ask for it, each once."""
+    found: dict[str, list[Bound]] = {}
+    for bound in dict.fromkeys(bounds):
+        found.setdefault(bound.vendor_id, []).append(bound)
+    return found
+
+
 class Quote(NamedTuple):
     """The last price of one instrument at one source."""
 
@@ -79,6 +109,11 @@ class MinuteSource(Protocol):
     @property
     def source(self) -> str:
         """How rows name it: `yahoo`, or `yahoo-sandbox`."""
+        ...
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it can be asked: it needs no key, or has one. Without it requests raise MissingKey, unsent."""
         ...
 
     @property
@@ -118,3 +153,18 @@ class MinuteSource(Protocol):
     def close(self) -> None:
         """Close the connection pool."""
         ...
+
+
+def windows(first: datetime, until: datetime, minutes: int) -> Iterator[tuple[datetime, datetime]]:
+    """[first, until) in parts of at most so many minutes."""
+    while first < until:
+        end = min(first + timedelta(minutes=minutes), until)
+        yield first, end
+        first = end
+
+
+def as_stated(rows: Rows, ts: pl.Series, keys: Mapping[str, str], received_at: datetime) -> pl.DataFrame:
+    """MINUTES out of objects whose member for a column is named by `keys`, without those that have no price at all."""
+    columns = {column: rows.numbers(key) for column, key in keys.items()}
+    found = frame(MINUTES, ts=ts, **columns, ingested_at=received_at)
+    return found.filter(pl.any_horizontal(pl.col(PRICES).is_not_null()))

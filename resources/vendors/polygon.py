@@ -1,27 +1,23 @@
 """Polygon, called Massive since 2025-10: daily aggregates, the whole market's day, splits, dividends, tickers.
 
-Quirks (seen 2022 to 2026, see vendors.md): no data is an absent `results`; status DELAYED is as good
-as OK; `next_url` is absolute, may name the vendor's other host and lacks the key; `t` is the start
-of a day's window, in grouped answers its end; indices count days in Chicago and have no volume; a
-window that begins before the plan's history is cut off silently.
+Quirks beyond those of `polygon_wire` (seen 2022 to 2026, see vendors.md): `t` is the start of a day's
+window, in grouped answers its end; indices count days in Chicago and have no volume; a window that
+begins before the plan's history is cut off silently.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from hashlib import sha256
-from typing import Any, ClassVar, Self, TypeVar
-from urllib.parse import parse_qsl, quote, urlsplit
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
 
-import orjson
 import polars as pl
 
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
-from resources.http import judge
-from resources.http.client import VendorClient, connect
-from resources.http.errors import BadRequest, Malformed, NotEntitled, NotFound, RateLimited, Unauthorized, VendorError
-from resources.http.transport import Reply, Timing
+from resources.http.client import VendorClient
+from resources.http.errors import Malformed
+from resources.http.transport import Timing
 from resources.vendors import json_shape
 from resources.vendors.daily import (
     PARSED,
@@ -35,38 +31,26 @@ from resources.vendors.daily import (
     nothing,
     together,
 )
+from resources.vendors.polygon_wire import (
+    MOST_AGGREGATES,
+    NAME,
+    Row,
+    check_asked,
+    check_basis,
+    client,
+    pages,
+    read_body,
+)
 
-NAME = "polygon"
-KEY_VARIABLE = "POLYGON_API_KEY"
-MOST_AGGREGATES, MOST_REFERENCE = 50_000, 1000
-_MOST_PAGES = 1000
+MOST_REFERENCE = 1000
 _ZONES = {"stock": "America/New_York", "etf": "America/New_York", "index": "America/Chicago", "crypto": "UTC"}
-
-Row = Mapping[str, Any]
-Page = TypeVar("Page")
-#: a path below the base URL and its query
-Link = tuple[str, Mapping[str, str | int]]
-
-
-def read_body(reply: Reply) -> Row:
-    """The JSON object of an answer that is a success. Raises what anything else means."""
-    judge.refuse(NAME, reply, {401: _bad_key, 403: _not_entitled})
-    found: Any = json_shape.parse(NAME, reply.body)
-    if not isinstance(found, dict):
-        raise Malformed(NAME, f"the body must be an object, was {type(found).__name__}")
-    if json_shape.text(NAME, found, "status") in {"OK", "DELAYED"}:
-        return found
-    raise _refusal(found)
 
 
 def parse_aggregates(
     body: Row, instrument: Instrument, received_at: datetime, *, adjusted: bool = False
 ) -> pl.DataFrame:
     """Rows of PARSED from one page of aggregates. `adjusted` is what was asked for."""
-    _check_basis(body, adjusted)
-    vendor_id = instrument.id_at(NAME)
-    if body.get("ticker", vendor_id) != vendor_id:
-        raise Malformed(NAME, f"ticker must be {vendor_id!r}, as asked, was {body['ticker']!r}")
+    check_asked(body, instrument.id_at(NAME), adjusted=adjusted)
     return _bars(json_shape.objects(NAME, body, "results"), [instrument.symbol], instrument, received_at)
 
 
@@ -74,7 +58,7 @@ def parse_grouped(
     body: Row, day: date, instruments: Sequence[Instrument], received_at: datetime, *, adjusted: bool = False
 ) -> pl.DataFrame:
     """Rows of PARSED for those `instruments` that a whole market's answer has. Raises Malformed on another day's."""
-    _check_basis(body, adjusted)
+    check_basis(body, adjusted)
     wanted = {instrument.id_at(NAME): instrument for instrument in instruments}
     everything = json_shape.objects(NAME, body, "results")
     tickers = [json_shape.member(NAME, row, f"results[{index}].T", str) for index, row in enumerate(everything)]
@@ -123,26 +107,6 @@ def parse_dividends(body: Row, instrument: Instrument) -> list[Row]:
     ]
 
 
-def next_page(body: Row, base_url: str) -> Link | None:
-    """Path (below the base URL) and query of the page after this one; None on the last.
-
-    Only path and query of `next_url` are used: the key goes to the configured host alone.
-    """
-    following = body.get("next_url")
-    if following is None:
-        return None
-    try:
-        parts = urlsplit(following if isinstance(following, str) else "")
-    except ValueError:
-        parts = urlsplit("")
-    path = parts.path.removeprefix(urlsplit(base_url).path.rstrip("/"))
-    # without the slash, `@elsewhere/` after our host would make it a user name at another host
-    if not path.startswith("/"):
-        raise Malformed(NAME, f"next_url must be an address, was {following!r}")
-    query: dict[str, str | int] = {name: value for name, value in parse_qsl(parts.query) if name.lower() != "apikey"}
-    return path, query
-
-
 @dataclass(frozen=True)
 class Polygon:
     """Asks Polygon. Every method raises VendorError; nothing is returned from half an answer."""
@@ -156,9 +120,7 @@ class Polygon:
     @classmethod
     def connect(cls, settings: Settings, *, rates: RateBudget | None = None, timing: Timing | None = None) -> Self:
         """The client by the settings. A missing key is told by the first request, before it is sent."""
-        secret = settings.polygon_api_key
-        key = secret.get_secret_value() if secret else None
-        http = connect(settings, NAME, key_variable=KEY_VARIABLE, key=key, rates=rates, timing=timing)
+        http = client(settings, rates=rates, timing=timing)
         return cls(http, settings.source_name(NAME), settings.equities.vendor_delay_min)
 
     def daily_bars(self, instrument: Instrument, start: date, end: date, *, as_of: datetime) -> FetchedBars:
@@ -168,13 +130,14 @@ class Polygon:
             return nothing(f"{NAME}: nothing of {instrument.symbol} {start}..{end} is due, nothing was asked")
         first, last = window
         ticker = quote(instrument.id_at(NAME), safe=":")
-        pages = self._pages(
+        answers = pages(
+            self.http,
             f"/v2/aggs/ticker/{ticker}/range/1/day/{first}/{last}",
             {"adjusted": "false", "sort": "asc", "limit": MOST_AGGREGATES},
             f"{instrument.symbol} {first}..{last}",
             lambda body, at: parse_aggregates(body, instrument, at),
         )
-        rows = pl.concat(page for page, _ in pages).with_columns(row_number=pl.int_range(pl.len(), dtype=pl.Int64))
+        rows = pl.concat(page for page, _ in answers).with_columns(row_number=pl.int_range(pl.len(), dtype=pl.Int64))
         if rows.height and not rows["session_date"].is_between(first, last).any():
             found_first, found_last = rows.select(a=pl.col("session_date").min(), b=pl.col("session_date").max()).row(0)
             raise Malformed(
@@ -183,7 +146,7 @@ class Polygon:
                 context=instrument.symbol,
             )
         found = finished(rows, source=self.source, price_basis="unadjusted", first=first, last=last)
-        return replace(found, **costs(NAME, found.frame.height, [reply for _, reply in pages]))
+        return replace(found, **costs(NAME, found.frame.height, [reply for _, reply in answers]))
 
     def grouped_daily(self, day: date, instruments: Sequence[Instrument], *, as_of: datetime) -> FetchedBars:
         """One session of many stocks and ETFs in one request. Who did not trade is not in the answer."""
@@ -235,46 +198,16 @@ class Polygon:
     ) -> FetchedActions:
         if instrument.asset_class not in {"stock", "etf"}:
             return FetchedActions(trace=(f"{NAME}: {instrument.symbol} has no {kind}, nothing was asked",))
-        pages = self._pages(
+        answers = pages(
+            self.http,
             f"/v3/reference/{kind}",
             {"ticker": instrument.id_at(NAME), "limit": MOST_REFERENCE},
             f"{instrument.symbol} {kind}",
             lambda body, at: [{**row, "source": self.source, "ingested_at": at} for row in parse(body, instrument)],
         )
-        rows = [row for page, _ in pages for row in page]
-        replies = [reply for _, reply in pages]
+        rows = [row for page, _ in answers for row in page]
+        replies = [reply for _, reply in answers]
         return replace(finished_actions(rows, instrument), **costs(NAME, len(rows), replies))
-
-    def _pages(
-        self, path: str, params: Mapping[str, str | int], context: str, parse: Callable[[Row, datetime], Page]
-    ) -> list[tuple[Page, Reply]]:
-        """Every page from `path` on. Raises Malformed where the vendor leads in a circle."""
-        pages: list[tuple[Page, Reply]] = []
-        seen: set[str] = set()
-        here: Link | None = (path, params)
-        while here is not None:
-            (page, following, digest), reply = self.http.get(
-                here[0],
-                here[1],
-                read=lambda reply: _read_page(reply, self.http.base_url, seen, parse),
-                context=context,
-            )
-            seen.update(digest)
-            pages.append((page, reply))
-            here = following
-        return pages
-
-
-def _read_page(
-    reply: Reply, base_url: str, seen: set[str], parse: Callable[[Row, datetime], Page]
-) -> tuple[Page, Link | None, set[str]]:
-    body = read_body(reply)
-    following = next_page(body, base_url)
-    # an empty page may repeat; rows or the way onwards may not
-    marks = {sha256(orjson.dumps(part)).hexdigest() for part in (body.get("results"), following) if part}
-    if marks & seen or len(seen) > 2 * _MOST_PAGES:
-        raise Malformed(NAME, f"next_url leads in a circle: page {len(seen) // 2 + 1} was there before")
-    return parse(body, reply.received_at), following, marks
 
 
 def _bars(rows: Sequence[Row], symbols: Sequence[str], like: Instrument, received_at: datetime) -> pl.DataFrame:
@@ -307,37 +240,3 @@ def _rows_of(body: Row, instrument: Instrument) -> list[tuple[int, Row]]:
                 NAME, f"results[{index}].ticker must be {instrument.id_at(NAME)!r}, as asked, was {row.get('ticker')!r}"
             )
     return rows
-
-
-def _check_basis(body: Row, adjusted: bool) -> None:
-    if body.get("adjusted", adjusted) is not adjusted:
-        raise Malformed(NAME, f"adjusted must be {adjusted}, as asked, was {body['adjusted']}")
-
-
-def _refusal(body: Row) -> VendorError:
-    """What a body with another status than OK means, although HTTP said 200."""
-    status, said = body.get("status"), str(body.get("error") or body.get("message") or "")
-    text = f"status {status}: {said}"
-    if status == "NOT_AUTHORIZED":
-        return _not_entitled(text)
-    if status == "NOT_FOUND":
-        return NotFound(NAME, text)
-    if "exceeded the maximum requests" in said:
-        return RateLimited(NAME, text)
-    if "api key" in said.lower():
-        return _bad_key(text)
-    if status == "ERROR":
-        return BadRequest(NAME, text)
-    return Malformed(NAME, f"status must be OK or DELAYED, was {status!r}")
-
-
-def _bad_key(detail: str) -> VendorError:
-    return Unauthorized(
-        NAME,
-        f"the key in {KEY_VARIABLE} is refused ({detail})",
-        advice=f"Set {KEY_VARIABLE} to a valid key; no retry was made",
-    )
-
-
-def _not_entitled(detail: str) -> VendorError:
-    return NotEntitled(NAME, f"the plan does not include this history ({detail})")

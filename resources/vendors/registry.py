@@ -17,13 +17,19 @@ from resources.http.state import VendorState
 from resources.http.transport import Timing
 from resources.vendors import advisor
 from resources.vendors.advisor import Advisor
+from resources.vendors.alphavantage import AlphaVantage
 from resources.vendors.alternative_me import AlternativeMe
 from resources.vendors.binance_kline_archive import BinanceKlineArchive
 from resources.vendors.binance_klines import BinanceKlines
 from resources.vendors.daily import FetchedActions, Instrument
+from resources.vendors.fred import Fred
 from resources.vendors.glassnode import Glassnode
+from resources.vendors.minute import MinuteSource
 from resources.vendors.polygon import Polygon
+from resources.vendors.polygon_minutes import PolygonMinutes
+from resources.vendors.twelvedata import TwelveData
 from resources.vendors.yahoo import Yahoo
+from resources.vendors.yahoo_minutes import YahooMinutes
 from resources.venues import binance_archive
 from resources.venues import registry as venues
 from resources.venues.binance_archive import Archive
@@ -38,10 +44,16 @@ Kind = TypeVar("Kind", Polygon, Yahoo, Glassnode, AlternativeMe)
 
 #: name in `equities.sources` -> client
 DAILY: Mapping[str, type[Polygon] | type[Yahoo]] = {Polygon.name: Polygon, Yahoo.name: Yahoo}
+#: name in `bars.sources` -> client
+MINUTE: Mapping[str, type[YahooMinutes] | type[AlphaVantage] | type[TwelveData] | type[PolygonMinutes]] = {
+    kind.name: kind for kind in (YahooMinutes, AlphaVantage, TwelveData, PolygonMinutes)
+}
 
 
 class Vendors:
-    """The clients of the configured vendors, each made on first use. Threads may share exchanges, archives and candles.
+    """The clients of the configured vendors, each made on first use.
+
+    Threads may share exchanges, archives, candles, sources of minutes and macro series.
 
     `rates` replaces the budget of a vendor or exchange, `timing` the clock of all: tests do both.
     """
@@ -56,6 +68,8 @@ class Vendors:
         self._archives: dict[str, Archive] = {}
         self._klines: BinanceKlines | None = None
         self._kline_archive: BinanceKlineArchive | None = None
+        self._minute_sources: dict[str, MinuteSource] = {}
+        self._fred: Fred | None = None
         self._making = threading.Lock()
 
     def source(self, name: str) -> Daily:
@@ -128,6 +142,22 @@ class Vendors:
                 self._kline_archive = BinanceKlineArchive.connect(self.settings, rates=rates, timing=self._timing)
             return self._kline_archive
 
+    def minute_source(self, name: str) -> MinuteSource:
+        """The client of a source of minutes by its name; one without its key is not `enabled`."""
+        with self._making:
+            if name not in self._minute_sources:
+                made = MINUTE[name].connect(self.settings, rates=self._rates.get(name), timing=self._timing)
+                self._minute_sources[name] = made
+            return self._minute_sources[name]
+
+    @property
+    def fred(self) -> Fred:
+        """The client of the macro series."""
+        with self._making:
+            if self._fred is None:
+                self._fred = Fred.connect(self.settings, rates=self._rates.get(Fred.name), timing=self._timing)
+            return self._fred
+
     @functools.cached_property
     def chain(self) -> Chain:
         """The chain of `equities.sources`, in their order."""
@@ -161,9 +191,11 @@ class Vendors:
 
     def close(self) -> None:
         """Close every connection pool."""
-        candles = [client for client in (self._klines, self._kline_archive) if client is not None]
-        for client in (*self._made.values(), *self._archives.values(), *candles):
+        single = [client for client in (self._klines, self._kline_archive, self._fred) if client is not None]
+        for client in (*self._made.values(), *self._archives.values(), *single):
             client.http.close()
+        for source in self._minute_sources.values():
+            source.close()
         for exchange in self._exchanges.values():
             exchange.close()
 

@@ -1,26 +1,22 @@
 """Yahoo's chart endpoint: daily bars with splits and dividends in one answer. Unofficial, no key.
 
-Quirks (seen 2020 to 2026, see vendors.md): prices are float32 noise in parallel arrays with nulls;
-prices, volumes and dividends are in today's shares, so splits are reversed here; stamps are session
-opens; the live day is an extra last row, stamped with its last trade; a window without bars has no
-`timestamp`; one before the first bar is HTTP 400; 429 is text, per address, and curl's User-Agent
-gets it at once.
+Quirks beyond those of `yahoo_wire` (seen 2020 to 2026, see vendors.md): prices are float32 noise; prices,
+volumes and dividends are in today's shares, so splits are reversed here; stamps are session opens; the
+live day is an extra last row, stamped with its last trade.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, Self
-from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
-from resources.http import judge
-from resources.http.client import VendorClient, connect
-from resources.http.errors import BadRequest, Malformed, NotFound
+from resources.http.client import VendorClient
+from resources.http.errors import Malformed
 from resources.http.transport import Reply, Timing
 from resources.vendors import json_shape
 from resources.vendors.daily import (
@@ -35,12 +31,20 @@ from resources.vendors.daily import (
     finished_actions,
     nothing,
 )
+from resources.vendors.yahoo_wire import (
+    NAME,
+    RESULT,
+    chart_path,
+    chart_result,
+    check_asked,
+    client,
+    is_before_first_bar,
+    parse_rows,
+    read_body,
+)
 
-NAME = "yahoo"
 #: float32 carries about seven digits; the seventh is noise
 SIGNIFICANT_DIGITS = 6
-_BEFORE_FIRST_BAR = "Data doesn't exist for startDate"
-_RESULT, _QUOTE = "chart.result[0]", "chart.result[0].indicators.quote[0]"
 
 
 class Split(NamedTuple):
@@ -72,26 +76,26 @@ class Chart(NamedTuple):
 
 def parse_chart(body: Any, instrument: Instrument, received_at: datetime) -> Chart:
     """Read the JSON of a chart answer. Raises Malformed naming the first offence, NotFound, BadRequest."""
-    result, meta = _result(body)
+    result, meta = chart_result(body)
     zone = _zone(meta, instrument)
-    events = json_shape.mapping(NAME, result, f"{_RESULT}.events")
+    events = json_shape.mapping(NAME, result, f"{RESULT}.events")
     bars, n_null = _bars(result, instrument, zone, received_at)
     return Chart(
         bars,
         _splits(events, zone),
         _dividends(events, zone),
-        json_shape.text(NAME, meta, f"{_RESULT}.meta.currency"),
+        json_shape.text(NAME, meta, f"{RESULT}.meta.currency"),
         n_null,
     )
 
 
 def parse_listing(body: Any) -> Listing:
     """Name and first trading day from the meta part of a chart answer. Yahoo tells no last day."""
-    _, meta = _result(body)
+    _, meta = chart_result(body)
     first = meta.get("firstTradeDate")
     zone = _zone_of(meta)
-    listed_from = None if first is None else _day(first, f"{_RESULT}.meta.firstTradeDate", zone)
-    names = [json_shape.text(NAME, meta, f"{_RESULT}.meta.{name}") for name in ("longName", "shortName")]
+    listed_from = None if first is None else _day(first, f"{RESULT}.meta.firstTradeDate", zone)
+    names = [json_shape.text(NAME, meta, f"{RESULT}.meta.{name}") for name in ("longName", "shortName")]
     return Listing(names[0] or names[1], listed_from, None)
 
 
@@ -135,8 +139,7 @@ class Yahoo:
     @classmethod
     def connect(cls, settings: Settings, *, rates: RateBudget | None = None, timing: Timing | None = None) -> Self:
         """The client by the settings."""
-        headers = {"User-Agent": settings.yahoo.user_agent}
-        http = connect(settings, NAME, headers=headers, rates=rates, timing=timing)
+        http = client(settings, rates=rates, timing=timing)
         return cls(http, settings.source_name(NAME), settings.equities.vendor_delay_min)
 
     def daily_bars(self, instrument: Instrument, start: date, end: date, *, as_of: datetime) -> FetchedBars:
@@ -173,9 +176,9 @@ class Yahoo:
     def listing(self, vendor_id: str) -> Listing:
         """Name and first trading day of an id. Raises NotFound with the vendor's answer."""
         found, _ = self.http.get(
-            f"/v8/finance/chart/{quote(vendor_id, safe='')}",
+            chart_path(vendor_id),
             {"interval": "1d", "range": "5d"},
-            read=lambda reply: parse_listing(_json(reply)),
+            read=lambda reply: parse_listing(read_body(reply)),
             context=vendor_id,
         )
         return found
@@ -184,7 +187,7 @@ class Yahoo:
         # a day earlier: sessions east of Greenwich begin on the UTC day before
         since = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=1)
         return self.http.get(
-            f"/v8/finance/chart/{quote(instrument.id_at(NAME), safe='')}",
+            chart_path(instrument.id_at(NAME)),
             {
                 "interval": "1d",
                 "period1": int(since.timestamp()),
@@ -198,45 +201,15 @@ class Yahoo:
 
 
 def _read_chart(reply: Reply, instrument: Instrument) -> Chart:
-    if reply.status == 400 and _BEFORE_FIRST_BAR in judge.words(reply.body):
+    if is_before_first_bar(reply):
         return Chart(pl.DataFrame(schema=PARSED), (), (), None, 0)
-    return parse_chart(_json(reply), instrument, reply.received_at)
-
-
-def _result(body: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The one result of a chart answer, and its meta part."""
-    chart = json_shape.member(NAME, body, "chart", dict)
-    if chart.get("error"):
-        raise _refusal(chart["error"])
-    results = json_shape.member(NAME, chart, "chart.result", list)
-    if len(results) != 1:
-        raise Malformed(NAME, f"chart.result must have one entry, has {len(results)}")
-    return results[0], json_shape.member(NAME, results[0], f"{_RESULT}.meta", dict)
-
-
-def _json(reply: Reply) -> Any:
-    judge.refuse(NAME, reply)
-    return json_shape.parse(NAME, reply.body)
+    return parse_chart(read_body(reply), instrument, reply.received_at)
 
 
 def _bars(
     result: Mapping[str, Any], instrument: Instrument, zone: str, received_at: datetime
 ) -> tuple[pl.DataFrame, int]:
-    stamps = json_shape.listing(NAME, result, f"{_RESULT}.timestamp")
-    indicators = json_shape.member(NAME, result, f"{_RESULT}.indicators", dict)
-    quotes = json_shape.member(NAME, indicators, f"{_RESULT}.indicators.quote", list)
-    arrays = json_shape.mapping(NAME, {"quote[0]": quotes[0] if quotes else None}, _QUOTE)
-    if not stamps and not any(arrays.values()):
-        return pl.DataFrame(schema=PARSED), 0
-    columns: dict[str, pl.Series] = {}
-    for name in (*PRICES, "volume"):
-        values = json_shape.member(NAME, arrays, f"{_QUOTE}.{name}", list)
-        if len(values) != len(stamps):
-            raise Malformed(NAME, f"{_QUOTE}.{name} must have one value per timestamp: {len(values)} for {len(stamps)}")
-        columns[name] = json_shape.number_series(NAME, values, _place(f"{_QUOTE}.{name}"), name)
-    rows = pl.DataFrame(
-        {"at": json_shape.instants(NAME, stamps, _place(f"{_RESULT}.timestamp"), "s"), **columns}
-    ).with_columns(
+    rows = parse_rows(result).with_columns(
         symbol=pl.lit(instrument.symbol),
         session_date=pl.col("at").dt.convert_time_zone(zone).dt.date(),
         volume=pl.col("volume") if instrument.has_volume else pl.lit(None),
@@ -249,26 +222,18 @@ def _bars(
     return stated, rows.height - stated.height
 
 
-def _place(where: str) -> Callable[[int], str]:
-    return lambda index: f"{where}[{index}]"
-
-
 def _day(stamp: Any, path: str, zone: str) -> date:
     return json_shape.instant(NAME, stamp, path, "s").astimezone(ZoneInfo(zone)).date()
 
 
 def _zone(meta: Mapping[str, Any], instrument: Instrument) -> str:
     """The exchange's time zone, once the answer is known to be about this instrument's days."""
-    said = str(json_shape.member(NAME, meta, f"{_RESULT}.meta.symbol", str))
-    if said.casefold() != instrument.id_at(NAME).casefold():
-        raise Malformed(NAME, f"meta.symbol must be {instrument.id_at(NAME)!r}, as asked, was {said!r}")
-    if meta.get("dataGranularity", "1d") != "1d":
-        raise Malformed(NAME, f"meta.dataGranularity must be '1d', as asked, was {meta['dataGranularity']!r}")
+    check_asked(meta, instrument.id_at(NAME), "1d")
     return _zone_of(meta)
 
 
 def _zone_of(meta: Mapping[str, Any]) -> str:
-    zone: str = json_shape.member(NAME, meta, f"{_RESULT}.meta.exchangeTimezoneName", str)
+    zone: str = json_shape.member(NAME, meta, f"{RESULT}.meta.exchangeTimezoneName", str)
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -319,8 +284,3 @@ def _dividend_row(dividend: Dividend, chart: Chart) -> dict[str, Any]:
         "amount_basis": "split_adjusted_converted",
         "currency": chart.currency,
     }
-
-
-def _refusal(error: Any) -> NotFound | BadRequest:
-    said = f"{error.get('code')}: {error.get('description')}" if isinstance(error, dict) else str(error)
-    return NotFound(NAME, said) if said.startswith("Not Found") else BadRequest(NAME, said)

@@ -1,7 +1,7 @@
 """Units of a run: stored as they are finished, failed on their own, fetched side by side or one by one."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,15 +67,26 @@ class Bench:
         retried: str | None = None,
     ) -> dg.ExecuteInProcessResult:
         units = [Unit(symbol, (symbol,)) for symbol in symbols]
-        parts = dg.StaticPartitionsDefinition([unit.name for unit in units])
+        return self.run_units(units, fetch, workers=workers, retried=retried)
+
+    def run_units(
+        self,
+        units: Sequence[Unit],
+        fetch: Callable[[Unit], FetchedPartitions],
+        *,
+        workers: int = 1,
+        retried: str | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        keys = [key for unit in units for key in unit.partitions]
+        parts = dg.StaticPartitionsDefinition(keys)
 
         @dg.asset(name="quotes", partitions_def=parts, backfill_policy=dg.BackfillPolicy.single_run())
         def asset(context: dg.AssetExecutionContext) -> None:
             PartitionFetch(context, self.store, self.log, QUOTES, 0.01).run(units, fetch, workers=workers)
 
         tags = {
-            "dagster/asset_partition_range_start": units[0].name,
-            "dagster/asset_partition_range_end": units[-1].name,
+            "dagster/asset_partition_range_start": keys[0],
+            "dagster/asset_partition_range_end": keys[-1],
             **({PARENT_RUN_ID_TAG: retried, ROOT_RUN_ID_TAG: retried} if retried else {}),
         }
         return dg.materialize([asset], instance=self.instance, tags=tags, raise_on_error=False)
@@ -143,6 +154,17 @@ def test_a_failure_costs_its_own_unit(bench: Bench, workers: int):
     assert (facts["requests"], facts["quarantined_rows"], facts["dagster/row_count"]) == (3, 0, 1)
     assert facts["step_failed_later"] is True
     assert "BB" not in bench.told()
+
+
+def test_a_partition_without_a_frame_stays_as_it_is(bench: Bench):
+    """Of a unit's two partitions one was not answered: the other is stored and done, only the first has failed."""
+    bench.run(lambda unit: brought(unit.name), ["AA"])
+    both = Unit("AA to BB", ("AA", "BB"))
+    result = bench.run_units([both], lambda _: brought("BB", 2.0, incomplete="1 of 2 was not answered"))
+    assert not result.success
+    assert "1 of 1 request series failed, 0 stored. AA to BB: 1 of 2 was not answered" in said(result)
+    assert bench.store.read(QUOTES)["price"].to_list() == [1.0, 2.0]
+    assert bench.outcomes() == {"AA": "incomplete", "BB": "ok"}
 
 
 @pytest.mark.parametrize("workers", [1, 3])

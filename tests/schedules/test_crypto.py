@@ -7,11 +7,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from market_assets.crypto.assets import CHAIN
 from market_assets.crypto.partitions import SYMBOL
 from market_assets.settings import load, settings
 from resources.crypto_fetch import klines_landing
 from schedules.crypto import FRESHNESS_CHECKS, crypto_schedules
-from sensors.stream_segments import CHAIN
 from tests.market_assets.crypto.transforms.minute_frames import MINUTE, klines
 
 #: a Friday

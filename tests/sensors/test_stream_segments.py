@@ -39,7 +39,7 @@ class Ticks:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self.instance = instance
-        self.sensor = stream_segments_sensor(load(), default_status=dg.DefaultSensorStatus.STOPPED)
+        self.sensor = stream_segments_sensor(load(), "crypto", default_status=dg.DefaultSensorStatus.STOPPED)
         self.cursor: str | None = None
         self.keys: list[str | None] = []
 
@@ -53,7 +53,7 @@ class Ticks:
         self.cursor = result.cursor
         requests = result.run_requests or []
         self.keys += [request.run_key for request in requests]
-        assert all(request.tags[STREAM_TAG] == "yes" for request in requests)
+        assert all(request.tags[STREAM_TAG] == "crypto" for request in requests)
         ends = tuple(range_tags("", ""))
         return [(request.tags[ends[0]], request.tags[ends[1]]) for request in requests]
 
@@ -115,7 +115,7 @@ def test_a_run_that_has_not_ended_is_waited_for(tick: Ticks, instance: dg.Dagste
     def work() -> None:
         pass
 
-    run = instance.create_run_for_job(work, status=dg.DagsterRunStatus.STARTED, tags={STREAM_TAG: "yes"})
+    run = instance.create_run_for_job(work, status=dg.DagsterRunStatus.STARTED, tags={STREAM_TAG: "crypto"})
     assert tick() == "1 partitions wait for the run before to end"
     instance.report_run_canceled(run)
     assert tick() == [("2026-11-20|BTCUSDT", "2026-11-20|BTCUSDT")]

@@ -1,10 +1,18 @@
 """The mean price of a session by volume, from the session's anchor on."""
 
+import functools
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from market_assets.core import trading_hours
 from market_assets.core.incremental.protocol import Bar, Indicator, State, Values
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+#: longer than any market stays closed
+_LONG = timedelta(days=10)
 
 
 @dataclass
@@ -41,3 +49,19 @@ class Vwap(Indicator):
     def _session(self, ts: datetime) -> int:
         """Number of the day whose anchor is the last one at or before `ts`."""
         return (ts.astimezone(ZoneInfo(self.zone)) - timedelta(hours=self.hour)).toordinal()
+
+
+def next_anchor(calendar: str, us: int) -> int:
+    """Where the next session of a calendar opens after an instant; both in microseconds since 1970.
+
+    Raises UnknownName for another calendar than those of `core.trading_hours`.
+    """
+    opens = _opens(calendar, (_EPOCH + us * _MICROSECOND).date())
+    return opens[bisect_right(opens, us)]
+
+
+@functools.lru_cache(maxsize=64)
+def _opens(calendar: str, day: date) -> list[int]:
+    """Opens of the sessions from a UTC day on, as far as the next one after it for certain."""
+    first = datetime.combine(day, time(), UTC)
+    return [(one.open - _EPOCH) // _MICROSECOND for one in trading_hours.sessions(calendar, first, first + _LONG)]

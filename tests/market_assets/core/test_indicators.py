@@ -6,28 +6,9 @@ import pytest
 import talib
 
 from market_assets.core import indicators
-from tests.market_assets.core.golden_series import golden_series
+from tests.market_assets.core.golden_series import AT, GOLDEN, golden_series
 
 CLOSE, HIGH, LOW, VOLUME = (pl.col(name) for name in ("close", "high", "low", "volume"))
-AT = (14, 19, 25, 33, 50, 100, 199, 250, 299)
-
-# common.md 7.1, six significant digits
-GOLDEN = {
-    "ema_9": (108.067, 112.506, 110.114, 106.84, 92.4708, 107.525, 92.982, 101.82, 116.498),
-    "ema_20": (None, 108.653, 109.159, 107.542, 95.6902, 108.735, 94.6024, 104.887, 114.43),
-    "ema_50": (None, None, None, None, 103.395, 106.577, 98.7626, 106.443, 109.409),
-    "ema_200": (None, None, None, None, None, None, 102.173, 104.645, 105.25),
-    "rsi_14": (92.2786, 91.8397, 49.6645, 43.8835, 19.5039, 35.4177, 34.145, 22.3913, 53.7312),
-    "bb_upper": (None, 116.797, 116.496, 116.913, 107.001, 118.442, 96.5303, 118.864, 122.527),
-    "bb_mid": (None, 108.653, 110.306, 109.729, 96.0665, 110.862, 92.962, 106.641, 115.312),
-    "bb_lower": (None, 100.509, 104.116, 102.544, 85.132, 103.283, 89.3937, 94.418, 108.098),
-    "atr_14": (2.40786, 2.39329, 2.51612, 2.21442, 2.35892, 2.42878, 2.23461, 2.28564, 2.55344),
-    "volume_ma_20": (None, 1285, 1290, 1285, 1305, 1300, 1295, 1285, 1285),
-    "macd_line": (None, None, 1.22765, -0.469125, -3.85039, -0.0490132, -2.4228, -2.9677, 3.17149),
-    "macd_signal": (None, None, None, 0.178246, -3.74787, 1.59364, -2.88592, -2.21526, 3.99587),
-    "macd_hist": (None, None, None, -0.64737, -0.102525, -1.64266, 0.463126, -0.752437, -0.824377),
-    "momentum_10": (3.86, 8.14, -6.06, -3.95, -2.21, -11.65, -0.5, -5.19, -2.81),
-}
 
 
 def expressions() -> dict[str, pl.Expr]:
@@ -58,7 +39,7 @@ def test_golden_series_is_the_specified_one():
     assert sums == pytest.approx((31102.9, 31497.98, 30768.98, 389700, 194900), abs=1e-6)
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", expressions())
 def test_golden_table(name):
     """Every indicator has the golden value, or null in its warm-up, at the printed rows."""
     values = golden_series(300).select(expressions()[name]).to_series()

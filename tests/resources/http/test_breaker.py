@@ -141,3 +141,33 @@ def test_sources_do_not_share_a_breaker(tmp_path: Path, still: StillTime):
     state = VendorState.of(tmp_path)
     opened(Breaker("polygon", state, now=still.now))
     assert Breaker("yahoo", state, now=still.now).admit() is False
+
+
+def test_every_turn_of_it_is_kept_with_its_instant(pair, still: StillTime):
+    """Opened at 0 s, a bad probe opens it again at 60 s, two good ones close it at 120 s: 2 openings, each in force."""
+    one, other = pair
+    opened(one)
+    still.pass_(60)
+    one.failed(one.admit())
+    still.pass_(60)
+    other.succeeded(other.admit())
+    one.succeeded(one.admit())
+    state, second = one.state, timedelta(seconds=1)
+    assert state.openings("polygon", START, START + 60 * second) == 1
+    assert state.openings("polygon", START, START + 61 * second) == 2
+    assert state.openings("yahoo", START, START + 61 * second) == 0
+    assert [state.state_at("polygon", START + n * second) for n in (-1, 0, 119, 120)] == [
+        "closed",
+        "open",
+        "open",
+        "closed",
+    ]
+
+
+def test_turns_are_kept_for_400_days(pair, still: StillTime):
+    """The next turn of the same source removes what is older."""
+    one, _ = pair
+    opened(one)
+    still.pass_(401 * 86_400.0)
+    one.failed(one.admit())
+    assert one.state.openings("polygon", START, still.now() + timedelta(seconds=1)) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from market_assets.core.settings import RateBudget
-from resources.http.budget import Budget
+from resources.http.budget import DAY_S, MINUTE_S, Budget, until_next
 from resources.http.errors import BudgetExhausted
 from resources.http.state import VendorState
 from tests.resources.vendor_host import StillTime
@@ -38,6 +38,32 @@ def test_what_the_vendor_counted_stands_where_it_is_more(tmp_path: Path, still: 
     budget.told("day", 99)
     assert budget.reserve(still.sleep) > 0
     assert [(use.used, use.limit) for use in budget.use()] == [(1, 5)]
+
+
+def test_what_a_request_cost_beyond_its_reserve_counts_in_every_window(tmp_path: Path, still: StillTime):
+    """Reserved 1, and the vendor counted 5 of the minute: 4 more, also of the day. Less, or no window, is nothing."""
+    budget = budget_of(tmp_path, still, per_minute=8, per_day=800)
+    budget.reserve(still.sleep)
+    assert [budget.counted("minute", 5), budget.counted("minute", 2), budget.counted("5 minutes", 9)] == [4, 0, 0]
+    assert {use.name: use.used for use in budget.use()} == {"minute": 5, "day": 5}
+
+
+def test_a_window_the_vendor_calls_spent_is(tmp_path: Path, still: StillTime):
+    """Whatever we counted: the day has nothing left, the minute as much as before."""
+    budget = budget_of(tmp_path, still, per_minute=8, per_day=25)
+    budget.reserve(still.sleep)
+    budget.spent("day")
+    budget.spent("second")
+    assert {use.name: use.used for use in budget.use()} == {"minute": 1, "day": 25}
+    with pytest.raises(BudgetExhausted, match=r"day is spent \(25/25"):
+        budget.reserve(still.sleep)
+
+
+def test_the_next_window_is_that_of_the_wall_clock():
+    """At 12:00:45 the next minute is 15 s away, the next day 11:59:15 h; at a full minute it is a whole one."""
+    at = datetime(2026, 11, 20, 12, 0, 45, tzinfo=UTC)
+    assert [until_next(MINUTE_S, at), until_next(DAY_S, at)] == [15.0, 11 * 3600 + 59 * 60 + 15]
+    assert until_next(MINUTE_S, at.replace(second=0)) == 60.0
 
 
 def test_minutes_are_those_of_the_wall_clock(tmp_path: Path):

@@ -75,6 +75,22 @@ def test_the_key_travels_in_the_header_only(host: Host, still: StillTime):
     assert host.asked[0].query == {"x": "1"}
 
 
+def test_the_key_travels_where_the_vendor_reads_it(host: Host, still: StillTime):
+    """Behind another scheme, or in the query alone, spelled as a URL needs it."""
+    settings, named = live_settings(host), "POLYGON_API_KEY"
+    ask(connect(settings, "polygon", key=KEY, key_variable=named, key_scheme="apikey", timing=still.timing))
+    ask(connect(settings, "polygon", key=f"{KEY}+&", key_variable=named, key_query="apikey", timing=still.timing))
+    assert host.asked[0].headers["Authorization"] == f"apikey {KEY}"
+    assert host.asked[1].query == {"x": "1", "apikey": f"{KEY}+&"}
+    assert "Authorization" not in host.asked[1].headers
+
+
+def test_a_client_knows_whether_it_can_ask(host: Host, still: StillTime):
+    """With a key, or where none is needed; a blank one is none."""
+    assert [client_of(host, still, key).is_enabled for key in (KEY, " ", None)] == [True, False, False]
+    assert connect(live_settings(host), "yahoo", timing=still.timing).is_enabled
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -13,6 +13,7 @@ import uvicorn
 from resources.sandbox.app import create_app
 from resources.sandbox.backend import Backend
 from resources.sandbox.synthetic import SyntheticBackend
+from tests.resources.sandbox.bar_host import BarHost, hosted
 from tests.resources.sandbox.wire import EVENING, HEADERS, Serve
 
 
@@ -57,3 +58,22 @@ def client(serve: Serve) -> Iterator[httpx.Client]:
     """A client of a sandbox without faults, with a key and a browser's user agent."""
     with httpx.Client(base_url=serve(), headers=HEADERS, timeout=30) as http:
         yield http
+
+
+@pytest.fixture(scope="session")
+def _bar_host(market: SyntheticBackend) -> Iterator[BarHost]:
+    with hosted(market) as host:
+        yield host
+
+
+@pytest.fixture
+def bars(_bar_host: BarHost) -> BarHost:
+    """A sandbox of minute bars without faults, at the instant its tests ask at."""
+    return _bar_host.fresh()
+
+
+@pytest.fixture
+def new_bars(market: SyntheticBackend) -> Iterator[BarHost]:
+    """The same for one test alone: its minute of budgets has just begun."""
+    with hosted(market) as host:
+        yield host

@@ -213,12 +213,13 @@ def test_every_fault_is_seen_here_or_with_other_vendors():
     exchanges = {"wrong_window", "same_page", "clock_ahead"}
     streams = {"ws_drop", "ws_silent", "ws_shutdown", "ws_garbage", "ws_duplicate", "ws_refuse"}
     advisor = {"bad_reply", "not_json_reply", "empty_reply", "cut_reply", "queued"}
+    bars = {"off_by", "premium", "daily_limit", "burst", "credits", "plan_gated"}
     common = {"timeout", "truncated", "disconnect", "not_json", "nulls", "duplicates", "out_of_order", "missing_rows"}
     assert {name for name, kind in KINDS.items() if set(HOURLY) & set(kind.vendors)} == common | own | {
         "correction",
         "clip",
     }
-    assert set(KINDS) == common | own | daily | exchanges | streams | advisor | {"correction", "clip"}
+    assert set(KINDS) == common | own | daily | exchanges | streams | advisor | bars | {"correction", "clip"}
 
 
 def test_faults_are_told_of_in_the_ledger_and_by_vendor(faulty: Ask):

@@ -267,10 +267,10 @@ def test_limited_plan_runs_out(serve: Serve, shared_data: Path):
 
 
 def test_unreadable_date_and_other_timespans(client: httpx.Client):
-    """400 in the vendor's words for a date that is none; the sandbox has days only."""
+    """400 in the vendor's words for a date that is none; the sandbox has days and minutes only."""
     answer = client.get("/polygon/v2/aggs/ticker/MSFT/range/1/day/2024-13-01/2024-06-14")
     assert (answer.status_code, answer.json()["error"].startswith("Could not parse the date.")) == (400, True)
-    assert client.get("/polygon/v2/aggs/ticker/MSFT/range/1/minute/2024-01-02/2024-01-03").status_code == 400
+    assert client.get("/polygon/v2/aggs/ticker/MSFT/range/1/hour/2024-01-02/2024-01-03").status_code == 400
     assert client.get("/polygon/v3/reference/splits?cursor=%%%").status_code == 400
 
 

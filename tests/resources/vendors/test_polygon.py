@@ -18,7 +18,7 @@ from resources.http.errors import (
     Unauthorized,
 )
 from resources.http.transport import Reply
-from resources.vendors import polygon
+from resources.vendors import polygon, polygon_wire
 from resources.vendors.daily import Instrument
 from resources.vendors.polygon import Polygon
 from tests.resources.vendor_host import Host, Says, StillTime, live_settings
@@ -143,7 +143,7 @@ def test_recorded_no_data_is_empty(shared_data: Path, host: Host, client: Polygo
 def test_success_is_judged_by_the_body(body: object, kind: type[Exception]):
     """HTTP 200 is not success: the status word inside decides."""
     with pytest.raises(kind):
-        polygon.read_body(Reply(200, json.dumps(body).encode(), {}, EVENING))
+        polygon_wire.read_body(Reply(200, json.dumps(body).encode(), {}, EVENING))
 
 
 def test_what_is_asked(host: Host, client: Polygon):
@@ -240,8 +240,8 @@ def test_a_next_url_cannot_move_the_key_to_another_host(host: Host, client: Poly
 def test_the_path_of_the_base_url_is_not_doubled():
     """Behind a base URL with a path (the sandbox), next_url is taken relative to it."""
     body = {"next_url": "http://127.0.0.1:8051/polygon/v3/reference/splits?cursor=x"}
-    assert polygon.next_page(body, "http://127.0.0.1:8051/polygon") == ("/v3/reference/splits", {"cursor": "x"})
-    assert polygon.next_page({}, "http://127.0.0.1:8051/polygon") is None
+    assert polygon_wire.next_page(body, "http://127.0.0.1:8051/polygon") == ("/v3/reference/splits", {"cursor": "x"})
+    assert polygon_wire.next_page({}, "http://127.0.0.1:8051/polygon") is None
 
 
 def test_a_next_url_that_leads_in_a_circle_is_noticed(host: Host, client: Polygon):

@@ -11,9 +11,20 @@ import pytest
 
 from resources.http.errors import VendorError
 from resources.http.transport import Reply
-from resources.vendors import polygon, yahoo
+from resources.vendors import polygon, polygon_minutes, polygon_wire, yahoo, yahoo_minutes
 from resources.vendors.daily import finished, finished_actions
-from tests.resources.vendors.instruments import AAPL, EVENING
+from tests.resources.vendors.instruments import AAPL, EVENING, aggs
+from tests.resources.vendors.minute_bodies import (
+    OPEN,
+    P_BTC,
+    Y_EUR,
+    minute,
+    minute_chart,
+    nanos,
+    snapshot,
+    spark,
+    spark_meta,
+)
 
 YEAR = (date(2020, 1, 1), date(2020, 12, 31))
 JUNK: tuple[Any, ...] = (None, True, -1, 0, 1.5, 10**18, "", "x", [], [None], ["x"], {}, {"x": 1})
@@ -64,8 +75,8 @@ def test_no_spoilt_polygon_body_crashes_the_reader(shared_data: Path):
     body = json.loads((shared_data / path).read_text())
 
     def read(reply: Reply) -> None:
-        found = polygon.read_body(reply)
-        polygon.next_page(found, "http://x")
+        found = polygon_wire.read_body(reply)
+        polygon_wire.next_page(found, "http://x")
         rows = polygon.parse_aggregates(found, AAPL, EVENING, adjusted=True)
         finished(rows, source="polygon", price_basis="unadjusted", first=YEAR[0], last=YEAR[1])
 
@@ -82,7 +93,7 @@ def test_no_spoilt_grouped_body_crashes_the_reader(shared_data: Path):
     day = date(2020, 10, 14)
 
     def read(reply: Reply) -> None:
-        polygon.parse_grouped(polygon.read_body(reply), day, [AAPL], EVENING, adjusted=True)
+        polygon.parse_grouped(polygon_wire.read_body(reply), day, [AAPL], EVENING, adjusted=True)
 
     good, refused = verdicts(spoilt(body), read)
     assert refused > 80
@@ -97,7 +108,7 @@ def test_no_spoilt_polygon_action_crashes_the_reader(shared_data: Path, kind: st
     parse = {"splits": polygon.parse_splits, "dividends": polygon.parse_dividends}[kind]
 
     def read(reply: Reply) -> None:
-        rows = parse(polygon.read_body(reply), AAPL)
+        rows = parse(polygon_wire.read_body(reply), AAPL)
         finished_actions([{**row, "source": "polygon", "ingested_at": EVENING} for row in rows], AAPL)
 
     good, refused = verdicts(spoilt(body), read)
@@ -124,3 +135,37 @@ def test_no_spoilt_yahoo_body_crashes_the_reader(shared_data: Path):
     good, refused = verdicts(spoilt(body), read)
     assert refused > 250
     assert good > 100
+
+
+def test_no_spoilt_body_of_minutes_or_quotes_crashes_its_reader():
+    """Every member of an agreed body of minutes or quotes replaced by junk of every type, at both vendors."""
+    entry = {
+        "ticker": "X:BTCUSD",
+        "last_updated": nanos(OPEN),
+        "session": {"close": 1.0, "volume": 2},
+        "last_trade": {"price": 1.5, "sip_timestamp": nanos(OPEN)},
+        "last_quote": {"bid": 1.0, "ask": 2.0, "last_updated": nanos(OPEN)},
+    }
+    minutes = aggs(minute(OPEN), ticker="X:BTCUSD")
+
+    def read_minutes(reply: Reply) -> None:
+        polygon_minutes.parse_aggregate_minutes(polygon_wire.read_body(reply), P_BTC, EVENING)
+
+    def read_quotes(reply: Reply) -> None:
+        polygon_minutes.parse_snapshot(polygon_wire.read_body(reply), [P_BTC], EVENING)
+
+    def read_chart(reply: Reply) -> None:
+        yahoo_minutes.parse_chart_minutes(json.loads(reply.body), Y_EUR, EVENING)
+
+    def read_spark(reply: Reply) -> None:
+        yahoo_minutes.parse_spark(json.loads(reply.body), [Y_EUR], EVENING)
+
+    for body, read in (
+        (minutes, read_minutes),
+        (snapshot(entry), read_quotes),
+        (minute_chart([(OPEN, 1.5, 0)], Y_EUR.vendor_id), read_chart),
+        (spark(spark_meta(Y_EUR.vendor_id, 1.5)), read_spark),
+    ):
+        good, refused = verdicts(spoilt(body), read)
+        assert good > 10
+        assert refused > 50

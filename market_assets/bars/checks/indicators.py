@@ -1,0 +1,130 @@
+"""Judgements about indicators and features: complete, sound, causal, and the same one bar at a time."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from market_assets.bars.schemas import VALUES
+from market_assets.core.checks import Judgement, error_unless, warn_unless
+
+_KEY = ["symbol", "ts"]
+SAME = 1e-9
+NULL_WARN = 0.20
+#: index of the first bar of a segment that has the value (spec common 7)
+FIRST: Mapping[str, int] = {
+    "ema_9": 8,
+    "ema_20": 19,
+    "ema_50": 49,
+    "ema_200": 199,
+    "rsi_14": 14,
+    "bb_upper": 19,
+    "bb_mid": 19,
+    "bb_lower": 19,
+    "atr_14": 14,
+    "macd_line": 25,
+    "macd_signal": 33,
+    "macd_hist": 33,
+    "momentum_10": 10,
+}
+#: bars from which every feature that needs no volume, session or other symbol is there
+_WARM = 751
+_ONE_HOT = ("regime_trend", "regime_revert", "regime_choppy")
+#: null by what the instrument is, or for lack of an outside source
+_MAY_LACK = frozenset(
+    {
+        "rvol",
+        "volume_trend",
+        "bvc_delta_proxy",
+        "cvd_proxy",
+        "cvd_ratio_proxy",
+        "vpin_proxy",
+        "vwap_distance",
+        "usd_index_z",
+        "vix_z",
+        "ust10y_z",
+        "ust2y_z",
+        "yield_curve",
+        "sentiment",
+        "corr_nas100",
+        "corr_xauusd",
+        "corr_eurusd",
+    }
+)
+
+
+def one_row_a_bar(frame: pl.DataFrame, minutes: pl.DataFrame) -> Judgement:
+    """Every minute has one row, and every row its minute."""
+    without = minutes.select(_KEY).join(frame.select(_KEY), on=_KEY, how="anti")
+    surplus = frame.select(_KEY).join(minutes.select(_KEY), on=_KEY, how="anti")
+    passed = without.is_empty() and surplus.is_empty()
+    return error_unless(passed, without=without.height, surplus=surplus.height, rows=pl.concat([without, surplus]))
+
+
+def bands_ordered(frame: pl.DataFrame) -> Judgement:
+    """The lower band lies at or below the middle, the upper at or above it."""
+    wrong = frame.filter(~((pl.col("bb_lower") <= pl.col("bb_mid")) & (pl.col("bb_mid") <= pl.col("bb_upper"))))
+    return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select(*_KEY, "bb_lower", "bb_mid", "bb_upper"))
+
+
+def nulls_in_warm_up(frame: pl.DataFrame, without_volume: Sequence[str]) -> Judgement:
+    """A value is null only before its first bar; VWAP and mean volume also where the kind has no volume."""
+    too_late = [
+        (pl.col(name).is_null() & (pl.col("bars_in_segment") > first)).alias(name) for name, first in FIRST.items()
+    ]
+    volume = ~pl.col("symbol").is_in(list(without_volume)) & (pl.col("bars_in_segment") > 20)
+    counted = frame.select(*too_late, (volume & pl.col("volume_ma_20").is_null()).alias("volume_ma_20")).sum()
+    wrong = {name: n for name, n in counted.row(0, named=True).items() if n} if frame.height else {}
+    return error_unless(not wrong, wrong=str(wrong))
+
+
+def replay_agrees(replayed: tuple[pl.DataFrame, pl.DataFrame]) -> Judgement:
+    """The live engine, bar by bar, gives the stored values of the last 500 bars, to 1e-9."""
+    stored, live = replayed
+    apart = {name: worst for name in VALUES if (worst := _apart(stored[name], live[name])) > SAME}
+    return error_unless(not apart, "RUNBOOK: replay_agrees", compared=stored.height, apart=str(apart))
+
+
+def regime_one_hot(frame: pl.DataFrame) -> Judgement:
+    """Exactly one regime holds, or none is known."""
+    known = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int8) for name in _ONE_HOT)
+    total = pl.sum_horizontal(pl.col(name) for name in _ONE_HOT)
+    wrong = frame.filter(~((known == 0) | ((known == len(_ONE_HOT)) & (total == 1))))
+    return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select(*_KEY, *_ONE_HOT))
+
+
+def no_look_ahead(frame: pl.DataFrame, truncated: pl.DataFrame) -> Judgement:
+    """Rows computed without the later half of a day's minutes are those that are stored."""
+    if truncated.is_empty():
+        return error_unless(True, rows_compared=0)
+    stored = frame.join(truncated.select(_KEY), on=_KEY, how="semi").sort(_KEY)
+    again = truncated.select(stored.columns).sort(_KEY)
+    changed = [
+        name for name in stored.columns if stored.height == again.height and not _same(stored[name], again[name])
+    ]
+    passed = stored.height == again.height and not changed
+    return error_unless(passed, rows_compared=again.height, stored=stored.height, changed=", ".join(changed))
+
+
+def nulls_few(frame: pl.DataFrame, history: pl.DataFrame) -> Judgement:
+    """Of no feature more than 20 % are null once the look-back holds what it needs.
+
+    Not judged is what the instrument cannot have, or an outside source has to bring. `history`: symbol, ts and
+    bars_in_segment of the indicators.
+    """
+    warm = frame.join(history.filter(pl.col("bars_in_segment") >= _WARM), on=_KEY, how="semi")
+    judged = [name for name, dtype in frame.schema.items() if dtype == pl.Float64 and name not in _MAY_LACK]
+    shares = warm.select(pl.col(judged).is_null().mean()).row(0, named=True) if warm.height else {}
+    many = {name: round(share, 3) for name, share in shares.items() if share > NULL_WARN}
+    return warn_unless(not many, "RUNBOOK: nulls_few", rows_judged=warm.height, above=str(many))
+
+
+def _same(left: pl.Series, right: pl.Series) -> bool:
+    return _apart(left, right) <= SAME if left.dtype == pl.Float64 else left.equals(right)
+
+
+def _apart(left: pl.Series, right: pl.Series) -> float:
+    """Largest difference relative to the value, 1 at least; infinite where one is null and the other is not."""
+    if left.len() != right.len() or not (left.is_null() == right.is_null()).all():
+        return float("inf")
+    worst = ((left - right).abs() / left.abs().clip(lower_bound=1.0)).max()
+    return float(worst) if isinstance(worst, float) else 0.0

@@ -1,0 +1,66 @@
+"""Judgements about signals and their outcomes."""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from market_assets.bars.settings import ALPHAS
+from market_assets.core.checks import Judgement, error_unless, warn_unless
+
+MOST_A_DAY, SILENT_DAYS = 50, 30
+_KEY = ["symbol", "alpha_id", "strategy_version", "signal_time"]
+_OF = ["symbol", "alpha_id", "strategy_version"]
+
+
+def levels_on_their_side(frame: pl.DataFrame) -> Judgement:
+    """The stop lies on the losing side of the reference price, both targets on the winning side."""
+    side = pl.when(pl.col("action") == "BUY").then(1.0).otherwise(-1.0)
+    wrong = frame.filter(
+        ((pl.col("entry_ref_price") - pl.col("stop_loss")) * side <= 0)
+        | ((pl.col("take_profit_1") - pl.col("entry_ref_price")) * side <= 0)
+        | ((pl.col("take_profit_2") - pl.col("take_profit_1")) * side <= 0)
+    )
+    shown = wrong.select("symbol", "ts", "alpha_id", "action", "entry_ref_price", "stop_loss", "take_profit_2")
+    return error_unless(wrong.is_empty(), n=wrong.height, rows=shown)
+
+
+def one_open_at_a_time(frame: pl.DataFrame, settled: pl.DataFrame) -> Judgement:
+    """No signal of a symbol and alpha fires before the one before has ended.
+
+    Signals without levels never open. A signal that has not ended yet must be the last of its kind.
+    """
+    opened = frame.filter(pl.col("stop_loss").is_not_null()).sort(_KEY)
+    ends = settled.select(*_KEY, "settled_at").unique(_KEY, keep="first", maintain_order=True)
+    known = opened.join(ends, on=_KEY, how="left", maintain_order="left").with_columns(
+        following=pl.col("signal_time").shift(-1).over(_OF)
+    )
+    overlaps = known.filter(
+        pl.col("following").is_not_null()
+        & (pl.col("settled_at").is_null() | (pl.col("following") < pl.col("settled_at")))
+    )
+    shown = overlaps.select(*_KEY, "settled_at", "following")
+    return error_unless(overlaps.is_empty(), n=overlaps.height, rows=shown)
+
+
+def outcomes_known(frame: pl.DataFrame, settled: pl.DataFrame, outcome_days: int) -> Judgement:
+    """No signal is scored by more outcomes than had ended when it fired."""
+    pairs = frame.select(*_KEY, "n_outcomes").join(
+        settled.select(*_OF, "settled_at").filter(pl.col("settled_at").is_not_null()), on=_OF, how="left"
+    )
+    within = (pl.col("settled_at") <= pl.col("signal_time")) & (
+        pl.col("settled_at") > pl.col("signal_time") - timedelta(days=outcome_days)
+    )
+    counted = pairs.group_by(*_KEY, "n_outcomes", maintain_order=True).agg(had_ended=within.fill_null(False).sum())
+    ahead = counted.filter(pl.col("n_outcomes") > pl.col("had_ended"))
+    return error_unless(ahead.is_empty(), "RUNBOOK: outcomes_known", n=ahead.height, rows=ahead)
+
+
+def firings_expected(last_30_days: pl.DataFrame, today: date) -> Judgement:
+    """Each alpha fires at least once in 30 days, and at most 50 times on a day that is over."""
+    over = last_30_days.filter(pl.col("ts").dt.date() < today)
+    days = over["ts"].dt.date().unique().len()
+    per_day = over.group_by("alpha_id", day=pl.col("ts").dt.date()).len("n")
+    often = per_day.filter(pl.col("n") > MOST_A_DAY).sort("alpha_id", "day")
+    silent = sorted(set(ALPHAS) - set(over["alpha_id"])) if days >= SILENT_DAYS else []
+    passed = often.is_empty() and not silent
+    return warn_unless(passed, "RUNBOOK: firings_expected", days=days, silent=", ".join(silent), rows=often)

@@ -1,0 +1,1 @@
+"""Pure functions of the bars domain: frames in, frames out."""

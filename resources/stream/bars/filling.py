@@ -1,0 +1,166 @@
+"""What quotes did not bring: the tail at the start, and the minutes of an outage, by REST.
+
+One thread asks, symbol by symbol, each source of the chain in order until one has the minutes. What none has after a
+few attempts is left to the graph's own passes; a hole is never filled by anything else.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from market_assets.bars.instruments import Bound
+from market_assets.bars.transforms import minutes
+from market_assets.core.errors import MarketAssetsError
+from resources.http import redact
+from resources.http.errors import BudgetExhausted, CircuitOpen, NotEntitled, VendorError
+from resources.stream.bars.records import LiveBar
+from resources.stream.bars.watched import Watched
+from resources.stream.candle import MINUTE
+from resources.vendors.minute import MinuteSource
+
+log = logging.getLogger(__name__)
+
+#: attempts at the same minutes, and the waits between them
+_TRIES, _WAIT_S = 3, 20.0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Minutes of a row that are missing: those that open in [first, until)."""
+
+    row: int
+    first: datetime
+    until: datetime
+    tries: int = 0
+    #: seconds of a monotonic clock before which it is not asked for again
+    not_before: float = 0.0
+
+
+class Filling:
+    """Asks for what is missing, and keeps the answers until they are taken."""
+
+    def __init__(
+        self,
+        watched: Watched,
+        source: Callable[[str], MinuteSource],
+        *,
+        marked: Callable[[str], str],
+        now: Callable[[], datetime],
+        grace_s: float,
+        stopping: threading.Event,
+        wait_s: float = _WAIT_S,
+    ) -> None:
+        self._watched, self._source, self._marked, self._now = watched, source, marked, now
+        self._grace, self._stopping, self._wait_s = timedelta(seconds=grace_s), stopping, wait_s
+        self._asked: list[Ask] = []
+        self._found: list[tuple[int, list[LiveBar]]] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.filled = 0
+        self.given_up = 0
+        self.error: str | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being asked for, and nothing waits to be taken."""
+        with self._lock:
+            return not self._asked and not self._found
+
+    def ask(self, row: int, first: datetime, until: datetime) -> None:
+        """Have these minutes asked for; those that the market is closed in are none."""
+        if first >= until or not self._watched.minutes(row, first, until):
+            return
+        with self._lock:
+            self._asked.append(Ask(row, first, until))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="stream-fill", daemon=True)
+                self._thread.start()
+
+    def take(self) -> list[tuple[int, list[LiveBar]]]:
+        """The bars that were found since this was last asked: row, and its bars."""
+        with self._lock:
+            found, self._found = self._found, []
+        self.filled += sum(len(bars) for _, bars in found)
+        return found
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                due = next((one for one in self._asked if one.not_before <= time.monotonic()), None)
+                if due is None and not self._asked:
+                    self._thread = None
+                    return
+            if due is None:
+                self._stopping.wait(0.2)
+                continue
+            bars, lacking = self._answered(due)
+            with self._lock:
+                self._asked.remove(due)
+                if bars:
+                    self._found.append((due.row, bars))
+                if lacking and due.tries + 1 < _TRIES:
+                    later = time.monotonic() + self._wait_s * 2**due.tries
+                    self._asked.append(replace(due, first=lacking[0], tries=due.tries + 1, not_before=later))
+                elif lacking:
+                    self._give_up(due, lacking)
+
+    def _answered(self, ask: Ask) -> tuple[list[LiveBar], list[datetime]]:
+        """The bars of the first source that has any, and the minutes that are lacking then."""
+        until = min(ask.until, (self._now() - self._grace).replace(second=0, microsecond=0))
+        wanted = self._watched.minutes(ask.row, ask.first, ask.until)
+        if until <= ask.first:
+            return [], wanted
+        for level, bound in enumerate(self._watched.chains[ask.row]):
+            try:
+                found = self._from(ask.row, level, bound, ask.first, until)
+            except (BudgetExhausted, CircuitOpen, NotEntitled) as passed:
+                log.info("%s: minutes of %s not asked for (%s)", bound.source, bound.symbol, passed.detail)
+                continue
+            except (VendorError, MarketAssetsError, OSError, sqlite3.Error) as failed:
+                told = redact.text(str(failed))
+                if self.error is None:
+                    log.warning("missing minutes of %s: %s", bound.symbol, told)
+                self.error = told
+                continue
+            if found:
+                self.error = None
+                there = {bar.ts for bar in found}
+                return found, [ts for ts in wanted if ts not in there]
+        return [], wanted
+
+    def _from(self, row: int, level: int, bound: Bound, first: datetime, until: datetime) -> list[LiveBar]:
+        """The minutes of one source, request by request, cleaned as the graph cleans them."""
+        source = self._source(bound.source)
+        provenance = minutes.Provenance(
+            self._watched.symbols[row],
+            self._marked(bound.source),
+            bound.kind,
+            level,
+            self._watched.measures_volume(bound),
+        )
+        found: list[LiveBar] = []
+        # the newest first: they are what is shown, and old ones may be beyond the source's history
+        while until > first and not self._stopping.is_set():
+            begin = max(first, until - source.most_minutes * MINUTE)
+            try:
+                answer = source.minutes(bound, begin, until)
+            except VendorError:
+                if found:
+                    break
+                raise
+            cleaned = minutes.clean(
+                answer.frame, begin, until, calendar=self._watched.calendars[row], provenance=provenance
+            )
+            found += [LiveBar._make(values) for values in cleaned.frame.select(LiveBar._fields).iter_rows()]
+            until = begin
+        return sorted(found, key=lambda bar: bar.ts)
+
+    def _give_up(self, ask: Ask, lacking: list[datetime]) -> None:
+        self.given_up += len(lacking)
+        symbol = self._watched.symbols[ask.row]
+        told = f"{len(lacking)} minutes of {symbol} from {lacking[0]:%Y-%m-%d %H:%M}Z on: no source has them now"
+        log.info("%s; the graph's own passes settle them", told)
