@@ -1,74 +1,41 @@
-"""The gauges of collectors and of the crypto domain. Measured by other processes, read when they are scraped.
+"""The gauges of the crypto domain, beside those that every collector has (`stream_gauges`).
 
-A collector counts since its own start. What overlays cost is stored by the runs that compute them: the newest
-partition of each symbol is told by nearest ranks. No histogram of it would be honest, because its buckets count
-everything since a start, and partitions are replaced and computed again.
+What overlays cost is stored by the runs that compute them: the newest partition of each symbol is told by nearest
+ranks. No histogram of it would be honest, because its buckets count everything since a start, and partitions are
+replaced and computed again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
 from dashboards.crypto import health
+from dashboards.freshness import newest_close
 from dashboards.services import Services
-from dashboards.streams import StreamFacts, streams
-from dashboards.telemetry import GaugeSample, nearest_rank
+from dashboards.streams import StreamFacts
+from dashboards.telemetry import Family, GaugeSample, nearest_rank
 from market_assets.core import clock
 from market_assets.crypto.schemas import CryptoFeatureTelemetry
+from resources.stream.status import Status
 from resources.stream.symbols import listed
-
-Family = tuple[str, str, tuple[str, ...], list[GaugeSample]]
 
 _TELEMETRY = CryptoFeatureTelemetry.contract()
 _RANKS = {"0.5": 0.5, "0.95": 0.95, "1": 1.0}
-_OF_STREAM = ("stream",)
-#: gauge or counter, its help, the field of the collector's status
-_SAID = (
-    ("stream_reconnects_total", "Connections after the first, since the collector's start", "reconnects"),
-    ("stream_late_bars_total", "Closed candles that came late or again, and were not applied", "late_bars"),
-    ("stream_filled_bars_total", "Candles asked for by REST because the stream did not bring them", "filled_bars"),
-    ("stream_given_up_bars_total", "Minutes that REST did not have either", "given_up_bars"),
-    ("stream_dropped_bars_total", "Candles that had to go because nothing could be stored", "dropped_bars"),
-    ("stream_flushed_rows_total", "Closed candles stored", "flushed_rows"),
-    ("stream_unflushed_bars", "Closed candles that are not stored yet", "unflushed_bars"),
-    ("stream_flush_seconds", "Time that the last storing took", "flush_s"),
-)
 
 
-def stream_gauges(app: Services) -> Iterator[Family]:
-    """Every collector that ever ran with this home."""
-    now, found = clock.now(), [one for one in streams(app.settings) if one.status is not None]
+def message_gauges(found: Sequence[StreamFacts]) -> Iterator[Family]:
+    """How long messages of a venue that pushes are under way."""
     yield (
-        "stream_up",
-        "1 while it hears its venue and stores, 0 where it should and does not; left out once it was stopped",
-        _OF_STREAM,
-        [((one.domain,), float(one.state == "running")) for one in found if one.is_meant_to_run],
-    )
-    yield (
-        "stream_data_freshness_seconds",
-        "Time since the newest message about a symbol; left out once the collector was stopped",
-        ("stream", "symbol"),
-        [
-            ((one.domain, update.candle.symbol), max(0.0, (now - update.at).total_seconds()))
-            for one in found
-            if one.is_meant_to_run
-            for update in one.newest
-        ],
-    )
-    for name, text, field in _SAID:
-        yield name, text, _OF_STREAM, [((one.domain,), getattr(one.status, field)) for one in found]
-    yield (
-        "stream_collect_latency_ms",
+        "stream_message_delay_ms",
         "From the venue's instant of a message to its arrival, nearest rank of the last thousand",
         ("stream", "quantile"),
-        [sample for one in found for sample in _latencies(one)],
+        [
+            ((one.domain, rank), value)
+            for one in found
+            if isinstance(one.status, Status)
+            for rank, value in (("0.5", one.status.collect_p50_ms), ("0.95", one.status.collect_p95_ms))
+        ],
     )
-
-
-def _latencies(one: StreamFacts) -> list[GaugeSample]:
-    assert one.status is not None
-    ranks = {"0.5": one.status.collect_p50_ms, "0.95": one.status.collect_p95_ms}
-    return [((one.domain, rank), value) for rank, value in ranks.items()]
 
 
 def candle_ages(app: Services) -> list[GaugeSample]:
@@ -77,7 +44,7 @@ def candle_ages(app: Services) -> list[GaugeSample]:
     symbols = listed(crypto, now.date())
     found: list[GaugeSample] = []
     for table, length in health.tables(crypto.signals.timeframe).items():
-        closed = health.newest_close(app.data.manifests(table), length)
+        closed = newest_close(app.data.manifests(table), length)
         found += [((table, name), (now - closed[name]).total_seconds()) for name in symbols if name in closed]
     return found
 

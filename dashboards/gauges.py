@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 
-from dashboards.crypto_gauges import candle_ages, overlay_gauges, stream_gauges
+from dashboards.bars_gauges import bars_gauges, minute_ages
+from dashboards.crypto_gauges import candle_ages, message_gauges, overlay_gauges
 from dashboards.freshness import overdue_seconds
 from dashboards.health import machine
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.services import Services
-from dashboards.telemetry import GaugeSample
+from dashboards.stream_gauges import stream_gauges
+from dashboards.streams import streams
+from dashboards.telemetry import Family, GaugeSample
 from market_assets.core import clock
 
 _BREAKER_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
-def gauges(app: Services) -> Iterable[tuple[str, str, tuple[str, ...], list[GaugeSample]]]:
+def gauges(app: Services) -> Iterable[Family]:
     """What is read at scrape time: tables, freshness, collectors, sources, cache, machine, scheduler."""
     tables = app.data.tables()
     yield "table_rows", "Stored rows", ("asset",), [((t.name,), float(t.rows)) for t in tables]
@@ -29,23 +32,31 @@ def gauges(app: Services) -> Iterable[tuple[str, str, tuple[str, ...], list[Gaug
     yield (
         "data_freshness_seconds",
         "Sessions: time since the first missing one was due, 0 while none is; snapshots: time since the newest look; "
-        "candles: time since the newest one closed",
+        "candles: time since the newest one closed; minute bars: the same in time of their market",
         ("asset", "symbol"),
-        [*_freshness(app), *_looks(app), *candle_ages(app)],
+        [*_freshness(app), *_looks(app), *candle_ages(app), *minute_ages(app)],
     )
-    yield from stream_gauges(app)
+    collectors = streams(app.settings)
+    yield from stream_gauges(collectors)
+    yield from message_gauges(collectors)
+    yield from bars_gauges(app, collectors)
     yield from overlay_gauges(app)
     sources = app.sources.facts()
     yield (
-        "source_breaker_state",
+        "source_state",
         "0 closed, 1 half open, 2 open",
         ("source",),
         [((s.name,), _BREAKER_STATES.get(s.state)) for s in sources],
     )
-    yield "source_calls", "Requests sent", ("source",), [((s.name,), float(s.total_calls)) for s in sources]
     yield (
-        "source_budget_left",
-        "Requests left",
+        "source_calls_total",
+        "Requests by what became of them, those that were held back included",
+        ("source", "outcome"),
+        [((s.name, outcome), float(n)) for s in sources for outcome, n in s.calls.items()],
+    )
+    yield (
+        "budget_remaining",
+        "Requests or credits left",
         ("source", "window"),
         [((s.name, w.window), float(w.left)) for s in sources for w in s.budget],
     )

@@ -15,7 +15,9 @@ import orjson
 import polars as pl
 import psutil  # type: ignore[import-untyped]
 
-from dashboards.crypto.health import CANDLES, behind, newest_close, tables
+from dashboards.bars import health as bars_health
+from dashboards.crypto.health import CANDLES, behind, tables
+from dashboards.freshness import newest_close
 from dashboards.funding.health import STALE_MIN
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.rest.answers import encode
@@ -28,12 +30,10 @@ from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError
 from market_assets.funding.readers import exchange_states
 from market_assets.settings import Settings
+from resources.stream.bars.ages import ages as quote_ages
+from resources.stream.bars.status import BarsStatus
 from resources.stream.symbols import listed
 
-Status = Literal["healthy", "degraded", "unhealthy", "unknown", "idle", "not_configured"]
-
-_TOLD = 5
-_RANK = {"healthy": 0, "idle": 0, "not_configured": 0, "unknown": 1, "degraded": 1, "unhealthy": 2}
 #: how a collector stands -> what that is worth
 _STREAM: dict[State, Status] = {
     "never": "not_configured",
@@ -60,15 +60,16 @@ def assess(services: Services) -> dict[str, Any]:
     """The body of `GET /health`: status (the worst component's), components, performance, sources."""
     storage = _storage(services)
     scheduler = _scheduler(services)
-    pipeline = _pipeline(services) if storage["status"] == "healthy" else {**_NO_PIPELINE, "status": "unknown"}
+    collectors = streams(services.settings)
+    pipe = pipeline(services, collectors) if storage["status"] == "healthy" else NO_PIPELINE | {"status": "unknown"}
     sources = services.sources.facts()
     components = {
         "storage": storage,
         "scheduler": scheduler,
-        "stream": _stream(streams(services.settings)),
+        "stream": _stream(collectors),
         "standstill": _standstill(services.settings),
-        "redis": {"status": "not_configured"},
-        "data_pipeline": pipeline,
+        "redis": _redis(services, collectors),
+        "data_pipeline": pipe,
         "sources": {"status": _sources_status(sources)},
     }
     body: dict[str, Any] = {
@@ -80,13 +81,6 @@ def assess(services: Services) -> dict[str, Any]:
         "data_sources": {source.name: _source(source) for source in sources},
     }
     return {**body, "demo": True} if services.data.demo else body
-
-
-def worst(statuses: Any) -> Literal["healthy", "degraded", "unhealthy"]:
-    """The overall word: unknown counts as degraded, what is not configured does not count."""
-    rank = max((_RANK[status] for status in statuses), default=1)
-    words: tuple[Literal["healthy", "degraded", "unhealthy"], ...] = ("healthy", "degraded", "unhealthy")
-    return words[rank]
 
 
 def _storage(services: Services) -> dict[str, Any]:
@@ -137,7 +131,19 @@ def _stream(found: list[StreamFacts]) -> dict[str, Any]:
 
 def _said(one: StreamFacts) -> dict[str, Any]:
     measured = {name: getattr(one.status, name, None) for name in _SAID_OF_A_STREAM}
-    return {"state": one.state, "detail": one.detail, "last_message_age_s": one.message_age_s, **measured}
+    own = bars_health.told(one.status) if isinstance(one.status, BarsStatus) else {}
+    return {"state": one.state, "detail": one.detail, "last_message_age_s": one.message_age_s, **measured, **own}
+
+
+def _redis(services: Services, collectors: list[StreamFacts]) -> dict[str, Any]:
+    """Error where the collector or this process cannot reach it: everything is then read from this home's own file."""
+    if services.settings.redis_url is None:
+        return {"status": "not_configured", "detail": None}
+    services.bars_hot.status()
+    bars = next((one for one in collectors if isinstance(one.status, BarsStatus) and one.is_meant_to_run), None)
+    said = bars.status.redis_error if bars is not None and isinstance(bars.status, BarsStatus) else None
+    failed = said or services.bars_hot.redis_error
+    return {"status": "healthy" if failed is None else "error", "detail": failed}
 
 
 def _standstill(settings: Settings) -> dict[str, Any]:
@@ -147,91 +153,6 @@ def _standstill(settings: Settings) -> dict[str, Any]:
         return {"status": "healthy", "stopped_at": None, "stopped_by": None, "reason": None, "detail": None}
     told = {"stopped_at": found.at, "stopped_by": found.by, "reason": found.reason, "detail": found.said}
     return {"status": "degraded", **told}
-
-
-_NO_PIPELINE: dict[str, Any] = {
-    "data_freshness_seconds": None,
-    "cache_hit_rate": None,
-    "active_symbols": None,
-    "stale_symbols": None,
-}
-
-
-def _pipeline(services: Services) -> dict[str, Any]:
-    """The symbols of equities, and the worst of the domains; one without data counts only where all are."""
-    equities = _equities(services)
-    judged = (_bitcoin(services), _funding(services), _crypto(services))
-    others = [{"status": status, "detail": detail} for status, detail in judged]
-    stored = [one for one in (equities, *others) if one["status"] != "idle"]
-    details = [one["detail"] for one in stored if one["detail"]]
-    return {
-        **equities,
-        "status": worst(one["status"] for one in stored) if stored else "degraded",
-        "cache_hit_rate": services.cache.facts().hit_rate,
-        "detail": ("; ".join(details) or None) if stored else "nothing is stored yet; materialise a domain in Dagster",
-    }
-
-
-def _bitcoin(services: Services) -> tuple[Status, str | None]:
-    """Whether every btc table is as fresh as it may be, and which are not."""
-    states = get_table_states(store=services.data.store)
-    if not any(state["count"] for state in states.values()):
-        return "idle", None
-    behind = [f"{name} is {state['status']}" for name, state in states.items() if state["status"] in {"late", "stale"}]
-    return ("degraded", ", ".join(behind)) if behind else ("healthy", None)
-
-
-def _funding(services: Services) -> tuple[Status, str | None]:
-    """Whether every exchange in use was looked at within half an hour, and which were not."""
-    if not any(services.data.manifests(name) for name in ("funding_contracts", "funding_rates", "funding_snapshot")):
-        return "idle", None
-    states = exchange_states(store=services.data.store)
-    late = states.filter(pl.col("age_min").is_null() | (pl.col("age_min") > STALE_MIN))
-    told = [
-        f"{name} was never looked at" if age is None else f"{name} was last looked at {age:,.0f} min ago"
-        for name, age in late.select("exchange", "age_min").iter_rows()
-    ]
-    return _judged(told, "exchanges")
-
-
-def _crypto(services: Services) -> tuple[Status, str | None]:
-    """Whether every listed symbol's last candle closed a length and a half ago at most, and whose did not."""
-    if not any(services.data.manifests(name) for name in ("crypto_klines", CANDLES)):
-        return "idle", None
-    crypto, now = services.settings.crypto, clock.now()
-    closed = newest_close(services.data.manifests(CANDLES), tables(crypto.signals.timeframe)[CANDLES])
-    return _judged(behind(closed, listed(crypto, now.date()), now), "symbols")
-
-
-def _judged(told: list[str], of: str) -> tuple[Status, str | None]:
-    """Degraded where anything is told of anyone, the first of them by name."""
-    if len(told) > _TOLD:
-        told = [*told[:_TOLD], f"{len(told) - _TOLD} more {of} are late"]
-    return ("degraded", ", ".join(told)) if told else ("healthy", None)
-
-
-def _equities(services: Services) -> dict[str, Any]:
-    status = services.data.load_or_none("equities_symbol_status")
-    if status is None or status.is_empty():
-        if not services.data.manifests("equities_daily_bars"):
-            return {**_NO_PIPELINE, "status": "idle", "detail": None}
-        detail = "no symbol status is stored yet; materialise equities_symbol_status"
-        return {**_NO_PIPELINE, "status": "degraded", "detail": detail}
-    active = status.filter(pl.col("status") != "inactive")
-    behind = active.filter(pl.col("status").is_in(["stale", "warning", "empty"])).height
-    return {
-        "status": "degraded" if behind else "healthy",
-        "data_freshness_seconds": freshness_seconds(services),
-        "active_symbols": active.height,
-        "stale_symbols": active.filter(pl.col("status") == "stale").height,
-        "detail": f"{behind} of {active.height} active symbols are not healthy" if behind else None,
-    }
-
-
-def freshness_seconds(services: Services) -> float | None:
-    """Seconds since the newest publication of raw bars; None before the first."""
-    published = [manifest.published_at for manifest in services.data.manifests("equities_daily_bars")]
-    return (clock.now() - max(published)).total_seconds() if published else None
 
 
 def _sources_status(sources: list[SourceFacts]) -> Status:

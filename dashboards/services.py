@@ -11,6 +11,7 @@ from dashboards.sources import Sources
 from dashboards.telemetry import Telemetry
 from market_assets.core import clock
 from market_assets.settings import Settings
+from resources.stream.bars.reading import HotBars
 from resources.stream.hot import HotReader
 
 
@@ -25,6 +26,8 @@ class Services:
     keys: ApiKeys
     cache: ResponseCache
     crypto_live: LiveBoard
+    #: one for all who ask, so that its hits and misses are those of the app
+    bars_hot: HotBars
     telemetry: Telemetry = field(default_factory=Telemetry)
 
     @classmethod
@@ -44,6 +47,7 @@ class Services:
                 "market-assets stream --domain crypto",
                 settings.crypto.signals.timeframe,
             ),
+            bars_hot=HotBars.of(settings),
         )
 
     def warm(self) -> None:

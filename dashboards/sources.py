@@ -5,16 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
+
+from market_assets.bars.schemas import BarsReconciliation
+from market_assets.bars.transforms.health import Facts, Latency, source_health
 from market_assets.core import clock
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.http.breaker import Breaker
 from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
+from resources.source_calls import SourceCalls
 
 _DONE = "ok"
 #: the lane that `resources.vendors.binance_klines` asks in
 _CANDLES = "klines"
+_NO_ROWS = pl.DataFrame(schema={"source": pl.String(), "quality_score": pl.Float64()})
+_NOT_COMPARED = BarsReconciliation.contract().empty()
 
 
 @dataclass(frozen=True)
@@ -43,15 +50,24 @@ class SourceFacts:
     budget: tuple[WindowLeft, ...]
     #: requests that did not succeed, by outcome, most first
     failures: dict[str, int]
+    #: requests that did
+    succeeded: int = 0
+    #: of a source of minute bars: whether today's attempts were answered, and in time; None before any
+    well_today: bool | None = None
 
     def lane(self, name: str) -> tuple[WindowLeft, ...]:
         """The windows of one budget of several; none where it has no limit."""
         return tuple(window for window in self.budget if window.lane == name)
 
     @property
+    def calls(self) -> dict[str, int]:
+        """Requests by outcome."""
+        return {_DONE: self.succeeded, **self.failures} if self.succeeded or self.failures else {}
+
+    @property
     def healthy(self) -> bool:
-        """Whether a call would be sent now, as far as breaker and blocks go."""
-        return self.state == "closed" and self.blocked_until is None
+        """Whether a call would be sent now, as far as breaker and blocks go, and today's were answered well enough."""
+        return self.state == "closed" and self.blocked_until is None and self.well_today is not False
 
     @property
     def budget_left(self) -> int | None:
@@ -73,7 +89,25 @@ class Sources:
         """One entry per vendor in use; empty where no vendor was ever called on this home."""
         if not self._state.path.exists():
             return []
-        return [self._source(name) for name in self._in_use()]
+        well = self._well_today()
+        return [self._source(name, well.get(name)) for name in self._in_use()]
+
+    def _well_today(self) -> dict[str, bool | None]:
+        """Source of minute bars -> whether it did well today, by the rules of `bars_source_health`."""
+        calls = SourceCalls(self._settings.home)
+        if not calls.path.exists():
+            return {}
+        day = clock.today()
+        facts = Facts(
+            calls=calls.day(day),
+            latencies={name: Latency(*found) for name, found in calls.latencies(day).items()},
+            states={},
+            opens={},
+            budget_left={},
+            last_errors={},
+        )
+        judged = source_health(day, list(self._settings.bars.sources), facts, _NO_ROWS, _NOT_COMPARED)
+        return dict(judged.select("source", "is_healthy").iter_rows())
 
     def _in_use(self) -> list[str]:
         """The vendors that are asked by the settings, and the archive that exchanges and candles share."""
@@ -85,7 +119,7 @@ class Sources:
         has_months = funding.archive and not binance_archive.MARKETS.keys().isdisjoint(funding.enabled)
         return [*names, binance_archive.NAME] if has_months or crypto.archive else names
 
-    def _source(self, vendor: str) -> SourceFacts:
+    def _source(self, vendor: str, well_today: bool | None) -> SourceFacts:
         breaker = Breaker(vendor, self._state, now=self._now).status()
         calls = self._state.call_stats(vendor)
         failed = {name: n for name, n in calls.outcomes.items() if name != _DONE}
@@ -99,6 +133,8 @@ class Sources:
             last_success_at=calls.last_success_at,
             budget=tuple(window for lane, rates in self._lanes(vendor) for window in self._left(vendor, lane, rates)),
             failures={name: n for n, name in sorted(((n, name) for name, n in failed.items()), reverse=True)},
+            succeeded=calls.outcomes.get(_DONE, 0),
+            well_today=well_today,
         )
 
     def _lanes(self, vendor: str) -> list[tuple[str, RateBudget]]:

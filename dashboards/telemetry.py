@@ -5,21 +5,28 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resources.stream.bars.measures import HistogramFacts
 
 _KEPT = 10_000
 #: routes that are the API; the rest are pages and their parts
 _REST = ("/api", "/health", "/metrics", "/observability", "/performance")
+_SECONDS = "http_request_duration_seconds"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
-#: a gauge, or by its name a counter (`_total`): name, help, label names, samples of (label values, value or None)
+#: label values, and what was measured; None is left out
 GaugeSample = tuple[tuple[str, ...], float | None]
-GaugeReader = Callable[[], Iterable[tuple[str, str, tuple[str, ...], Iterable[GaugeSample]]]]
+HistogramSample = tuple[tuple[str, ...], HistogramFacts]
+#: name, help, label names, samples: of a gauge, by its name of a counter (`_total`), by its samples of a histogram
+Family = tuple[str, str, tuple[str, ...], Iterable[GaugeSample | HistogramSample]]
+GaugeReader = Callable[[], Iterable[Family]]
 
 
 def nearest_rank(ordered: list[float], share: float) -> float | None:
@@ -36,7 +43,7 @@ class Telemetry:
             "http_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
         )
         self._seconds = Histogram(
-            "http_request_duration_seconds", "Time to answer", ["route"], buckets=_BUCKETS, registry=self.registry
+            _SECONDS, "Time to answer", ["route"], buckets=_BUCKETS, registry=self.registry
         )
         self._recent: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
         self._lock = threading.Lock()
@@ -73,12 +80,15 @@ class Telemetry:
         """`{counters, gauges, histograms{name:{count,min,max,mean,p50,p95,p99}}}`; milliseconds."""
         counters: dict[str, float] = {}
         gauges: dict[str, float] = {}
+        told: dict[str, dict[str, float | int | None]] = {}
         for metric in self.registry.collect():
             for sample in metric.samples:
                 if metric.type == "counter" and sample.name.endswith("_total"):
                     counters[_flat(sample.name, sample.labels)] = sample.value
                 elif metric.type == "gauge":
                     gauges[_flat(sample.name, sample.labels)] = sample.value
+            if metric.type == "histogram" and metric.name != _SECONDS:
+                told |= _told(metric)
         with self._lock:
             copies = {route: sorted(values) for route, values in self._recent.items()}
         histograms = {
@@ -91,7 +101,37 @@ class Telemetry:
             }
             for route, values in sorted(copies.items())
         }
-        return {"counters": counters, "gauges": gauges, "histograms": histograms}
+        return {"counters": counters, "gauges": gauges, "histograms": {**histograms, **told}}
+
+
+def _told(metric: Metric) -> dict[str, dict[str, float | int | None]]:
+    """What another process counted by size: percentiles are the upper ends of their buckets, extremes are unknown."""
+    buckets: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    sums: dict[str, float] = {}
+    for sample in metric.samples:
+        labels = {key: value for key, value in sample.labels.items() if key != "le"}
+        name = _flat(metric.name, labels)
+        if sample.name.endswith("_bucket"):
+            buckets[name].append((float(sample.labels["le"]), sample.value))
+        elif sample.name.endswith("_sum"):
+            sums[name] = sample.value
+    return {
+        name: {
+            "count": int(counted[-1][1]),
+            "min": None,
+            "max": None,
+            "mean": sums[name] / counted[-1][1] if counted[-1][1] else None,
+            **{f"p{share}": _upper_end(counted, share / 100) for share in (50, 95, 99)},
+        }
+        for name, counted in buckets.items()
+    }
+
+
+def _upper_end(counted: list[tuple[float, float]], share: float) -> float | None:
+    """The upper end of the bucket that holds the nearest rank; None without any value, or where it has no upper end."""
+    rank = max(math.ceil(share * counted[-1][1]), 1)
+    end = next((end for end, below in counted if below >= rank), math.inf)
+    return end if math.isfinite(end) else None
 
 
 def _summary(values: list[float]) -> dict[str, float | int | None]:
@@ -112,13 +152,31 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for name, text, labels, samples in self._read():
-            # what another process counts: it starts anew with that process, as counters may
-            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-            family = kind(name, text, labels=list(labels))
+            numbers, histograms = list[GaugeSample](), list[HistogramSample]()
             for values, value in samples:
-                if value is not None:
-                    family.add_metric(list(values), value)
-            yield family
+                if isinstance(value, HistogramFacts):
+                    histograms.append((values, value))
+                else:
+                    numbers.append((values, value))
+            yield _histogram(name, text, labels, histograms) if histograms else _numbers(name, text, labels, numbers)
+
+
+def _numbers(name: str, text: str, labels: tuple[str, ...], samples: Iterable[GaugeSample]) -> Metric:
+    # what another process counts: it starts anew with that process, as counters may
+    kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+    family = kind(name, text, labels=list(labels))
+    for values, value in samples:
+        if value is not None:
+            family.add_metric(list(values), value)
+    return family
+
+
+def _histogram(name: str, text: str, labels: tuple[str, ...], samples: Iterable[HistogramSample]) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=list(labels))
+    for values, facts in samples:
+        ends = [*(f"{bound:g}" for bound in facts.bounds), "+Inf"]
+        family.add_metric(list(values), list(zip(ends, accumulate(facts.counts), strict=True)), facts.total)
+    return family
 
 
 class TimingMiddleware:

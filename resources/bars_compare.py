@@ -18,19 +18,21 @@ from resources.http.errors import MissingKey, Unauthorized, VendorError
 from resources.minute_answers import Answers, Window
 from resources.minute_steps import Step, failed
 from resources.source_calls import SourceCalls
-from resources.stores.protocol import PartitionStore
 from resources.vendors.registry import Vendors
 
 
 def compare(
-    settings: Settings, vendors: Vendors, store: PartitionStore, keys: Sequence[str], as_of: datetime
+    settings: Settings, vendors: Vendors, bars_minute: pl.DataFrame, keys: Sequence[str], as_of: datetime
 ) -> pl.DataFrame:
     """BarsReconciliation of these partitions (`2026-10-05|EURUSD`): each stored source beside one that is not stored.
+
+    `bars_minute`: the stored minutes of them; rows of other partitions are left out.
 
     It is the first of the chain, of the same kind, that can be asked. A source that fails leaves a row with the
     reason; raises Unauthorized where one refuses its key. A day without stored minutes has no row.
     """
-    stored = BARS.split(store.read(BARS, sorted(keys)))
+    wanted = set(keys)
+    stored = {key: rows for key, rows in BARS.split(bars_minute).items() if key in wanted}
     comparison = _Comparison(settings, Answers.of(settings, vendors), SourceCalls(settings.home), as_of, stored)
     return CONTRACT.conform(pl.concat([CONTRACT.empty(), *(comparison.of(key) for key in sorted(stored))]))
 

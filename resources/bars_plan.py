@@ -77,13 +77,15 @@ class Plan:
 
     needs: tuple[Need, ...]
     unserved: tuple[Unserved, ...]
+    #: whether it is more than the days that schedules ask for again and again; those fall back when a budget is spent
+    is_backfill: bool
     #: the newest of the days asked for that fit into what is left today, first and last; None where none does
     fits: tuple[date, date] | None
 
     def check(self) -> None:
-        """Raise BackfillTooLarge where a source's budget makes it take more than today."""
+        """Raise BackfillTooLarge where it is a backfill and a source's budget makes it take more than today."""
         large = [need for need in self.needs if need.days_needed > 1]
-        if not large:
+        if not large or not self.is_backfill:
             return
         told = "; ".join(
             f"{need.source} needs {need.requests} requests, {need.left_today} of {need.per_day} are left today, "
@@ -129,6 +131,7 @@ class _Planner:
         return Plan(
             needs=tuple(self._needs(served)),
             unserved=tuple(Unserved(symbol, tuple(days), why) for (symbol, why), days in sorted(unserved.items())),
+            is_backfill=len({day for day, _ in map(split_key, keys)}) > self.settings.bars.trailing_days,
             fits=self._fitting(served),
         )
 

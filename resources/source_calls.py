@@ -79,6 +79,11 @@ class SourceCalls:
     def __init__(self, home: Path) -> None:
         self._file = _File(home / "state" / "source_calls.sqlite")
 
+    @property
+    def path(self) -> Path:
+        """Where it is, once anything was noted."""
+        return self._file.path
+
     def note(
         self,
         source: str,

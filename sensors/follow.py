@@ -174,21 +174,19 @@ class Follower:
             return {WHOLE}
         if parent_def is None:
             return set()  # a reference table (the universe) does not rebuild history
-        possible = self._possible(child)
         mapping = self.graph.get_partition_mapping(key=child, parent_asset_key=parent)
         with partition_loading_context(dynamic_partitions_store=self.instance):
             known = [key for key in keys if parent_def.has_partition_key(key)]
             subset = parent_def.subset_with_partition_keys(known)
             reached = mapping.get_downstream_partitions_for_partitions(subset, parent_def, child_def)
-            return possible & {str(key) for key in reached.get_partition_keys()}
+            return self._possible(child, child_def, {str(key) for key in reached.get_partition_keys()})
 
-    def _possible(self, child: dg.AssetKey) -> set[str]:
-        """The child's partitions whose partitioned parents have stored what they share with them."""
-        definition = self.graph.get(child).partitions_def
-        if definition is None:
-            return {WHOLE}
+    def _possible(self, child: dg.AssetKey, definition: dg.PartitionsDefinition, keys: set[str]) -> set[str]:
+        """Those of `keys` that are partitions and whose partitioned parents have stored what they share with them."""
         dimensions = _dimensions(child)
-        keys = set(definition.get_partition_keys(dynamic_partitions_store=self.instance))
+        # by dimension: there are thousands of pairs, and a tick asks for each parent and child
+        known = [set(names) for names in partitions.dimension_keys(definition, self.instance)]
+        keys = {key for key in keys if all(part in names for part, names in zip(_parts(key, known), known, strict=True))}
         for parent in self.graph.get(child).parent_keys:
             shared = [d for d in dimensions if d in _dimensions(parent)]
             if self.graph.get(parent).partitions_def is None or not shared or parent in self._references(child):

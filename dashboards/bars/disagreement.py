@@ -66,7 +66,8 @@ def _line(rows: pl.DataFrame, column: str, name: str, tone: str, *, dash: str) -
 
 
 def _limit(value: float, tone: str, said: str) -> dict[str, Any]:
+    percent = _PERCENT * value
     return {
-        **{"x": 0, "xref": "paper", "y": log10(_PERCENT * value), "yref": "y", "text": f"{said} {_PERCENT * value:.3g} %"},
+        **{"x": 0, "xref": "paper", "y": log10(percent), "yref": "y", "text": f"{said} {percent:.3g} %"},
         **{"showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"size": 10, "color": tone}},
     }

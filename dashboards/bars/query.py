@@ -6,17 +6,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode
 
+from market_assets.bars import readers
 from market_assets.bars.settings import ALPHAS
 
 #: timeframe -> its length
-TIMEFRAMES = {
-    "1m": timedelta(minutes=1),
-    "5m": timedelta(minutes=5),
-    "15m": timedelta(minutes=15),
-    "30m": timedelta(minutes=30),
-    "1h": timedelta(hours=1),
-    "4h": timedelta(hours=4),
-}
+TIMEFRAMES = {name: timedelta(minutes=n) for name, n in readers.TIMEFRAMES.items()}
 CUSTOM = "custom"
 #: name of a range -> its length up to the newest bar; None: the days that are chosen
 RANGES: dict[str, timedelta | None] = {

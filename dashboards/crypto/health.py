@@ -1,10 +1,9 @@
 """Which symbols are behind, by what is published of their candles. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from market_assets.crypto.settings import MINUTES
-from resources.stores.protocol import Manifest
 
 #: the timeframe that symbols are judged by: the shortest that is built
 TIMEFRAME = "5m"
@@ -20,21 +19,6 @@ def tables(primary: str) -> dict[str, timedelta]:
     """Table by symbol and day -> length of the candles that its newest rows are of; decisions are of `primary`."""
     minutes = {**_SHORTEST, "crypto_signals": MINUTES[primary]}
     return {table: timedelta(minutes=n) for table, n in minutes.items()}
-
-
-def newest_close(manifests: Iterable[Manifest], length: timedelta) -> dict[str, datetime]:
-    """Symbol -> when its newest stored candle closed, of a table by day and symbol; one without rows is left out.
-
-    The newest row of a table with several timeframes is of the shortest: `length` is that one's.
-    """
-    found: dict[str, datetime] = {}
-    for manifest in manifests:
-        if manifest.max_time is None:
-            continue
-        symbol = manifest.partition.rpartition("|")[2]
-        if symbol not in found or manifest.max_time > found[symbol]:
-            found[symbol] = manifest.max_time
-    return {symbol: opened + length for symbol, opened in found.items()}
 
 
 def behind(closed: Mapping[str, datetime], symbols: Sequence[str], now: datetime) -> list[str]:

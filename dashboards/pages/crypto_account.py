@@ -14,7 +14,7 @@ from dashboards.figures import empty_figure
 from dashboards.pages import crypto_metrics, widgets, wording
 from dashboards.pages.controls import HIDDEN, THEME, VIEWPORT, graph, nothing, points
 from dashboards.pages.crypto_positions import held_table, waiting_table
-from dashboards.pages.crypto_shared import TICK, VERSION, cards, grid_height, signed_percent
+from dashboards.pages.crypto_shared import TICK, VERSION, cards, signed_percent
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
 from dashboards.theme import theme as look
@@ -241,4 +241,4 @@ def _told(rows: list[dict[str, Any]], none: str) -> tuple[Any, str, dict[str, st
     if not rows:
         return rows, none, HIDDEN
     more = f"The newest {_MOST:,}." if len(rows) == _MOST else f"{len(rows):,} in all."
-    return rows, more, grid_height(len(rows))
+    return rows, more, widgets.grid_height(len(rows))

@@ -25,7 +25,7 @@ from dashboards.pages.controls import (
     share,
 )
 from dashboards.pages.crypto_backtest_runs import Run, Runs
-from dashboards.pages.crypto_shared import TICK, VERSION, cards, grid_height, signed_percent
+from dashboards.pages.crypto_shared import TICK, VERSION, cards, signed_percent
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
 from dashboards.theme import theme as look
@@ -152,7 +152,7 @@ def register(app: Dash, services: Services) -> None:
         rows, n_trades = trade_rows(run.found.trades, _MOST), run.found.trades.height
         told = _counted(run) if rows else "The strategy entered nothing in this range."
         told += f". The newest {_MOST:,} of {n_trades:,}; the file holds all." if n_trades > _MOST else ""
-        shown = grid_height(len(rows)) if rows else HIDDEN
+        shown = widgets.grid_height(len(rows)) if rows else HIDDEN
         return [], {}, said(run), _cards(run, services), metrics(run), rows, told, shown, not rows
 
     @app.callback(

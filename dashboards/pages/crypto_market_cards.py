@@ -10,7 +10,8 @@ from dash.development.base_component import Component
 from dashboards.crypto.query import LAYERS
 from dashboards.crypto.style import EMAS, REGIMES, ZONE
 from dashboards.pages import widgets, wording
-from dashboards.pages.crypto_shared import plain, price, signed_percent
+from dashboards.pages.crypto_shared import plain, signed_percent
+from dashboards.pages.wording import price
 from dashboards.theme import Theme
 from market_assets.crypto.schemas import FRAMES, VOTES
 from market_assets.crypto.settings import OVERLAYS

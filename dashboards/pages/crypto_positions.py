@@ -7,7 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboards.pages import widgets, wording
-from dashboards.pages.crypto_shared import price
+from dashboards.pages.wording import price
 
 _HELD = (
     ("symbol", "left"), ("side", "left"), ("size", "right"), ("entered, UTC", "left"), ("entry", "right"),

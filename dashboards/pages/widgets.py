@@ -32,6 +32,8 @@ TONES: dict[str, Tone] = {
     "ERROR": "bad",
 }
 
+#: pixels of a grid's head, of a row, of its scroll bar; rows from which on it scrolls
+_HEAD, _ROW, _BAR, _MOST = 36, 32, 16, 12
 _GRID_THEME = {
     "function": "themeQuartz.withParams({"
     "backgroundColor: 'var(--surface)', foregroundColor: 'var(--text)', borderColor: 'var(--line)', "
@@ -124,6 +126,11 @@ def grid(name: str, columns: Sequence[dict[str, Any]], row_id: str | None = None
         **({"getRowId": row_id} if row_id else {}),
     )
     return built
+
+
+def grid_height(n_rows: int) -> dict[str, str]:
+    """The style of a grid's place: as tall as its rows need, up to a screenful that then scrolls."""
+    return {"height": f"{_HEAD + _ROW * min(n_rows, _MOST) + _BAR}px"}
 
 
 def column(field: str, title: str, fmt: str | None = None, **options: Any) -> dict[str, Any]:

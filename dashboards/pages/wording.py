@@ -14,6 +14,13 @@ def count(value: float | None) -> str:
     return NO_DATA if value is None else f"{value:,.0f}"
 
 
+def price(value: float | None) -> str:
+    """63421.5 as 63,421.5; 0.48213 as 0.48213: six significant digits at least, and no more than it has."""
+    if value is None:
+        return NO_DATA
+    return f"{value:,.2f}" if abs(value) >= 1000 else f"{value:,.6g}"
+
+
 def percent(ratio: float | None, digits: int = 1) -> str:
     """0.987 as 98.7 %."""
     return NO_DATA if ratio is None else f"{100 * ratio:.{digits}f} %"

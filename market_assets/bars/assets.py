@@ -5,6 +5,7 @@ else is derived from them. The running day is computed again every few minutes. 
 every attempt at a source noted of itself; that is no table of the graph.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -131,18 +132,16 @@ def bars_signals(
 @market_asset(
     schemas.BarsReconciliation,
     partitions_def=SYMBOL_DAY,
-    deps=["bars_minute"],
+    ins={"bars_minute": dg.AssetIn()},
     references=["bars_minute"],
     kinds={"polars", "rest"},
     pool=COMPARE_POOL,
 )
 def bars_reconciliation(
-    context: dg.AssetExecutionContext,
-    store: dg.ResourceParam[PartitionStore],
-    vendors: dg.ResourceParam[Vendors],
+    context: dg.AssetExecutionContext, vendors: dg.ResourceParam[Vendors], bars_minute: pl.DataFrame
 ) -> pl.DataFrame:
     """Ask another source for the same minutes. One that cannot be asked is told in the row, and fails nothing."""
-    return compare(settings(), vendors, store, context.partition_keys, clock.now())
+    return compare(settings(), vendors, bars_minute, context.partition_keys, clock.now())
 
 
 @market_asset(
@@ -176,10 +175,12 @@ def bars_source_health(
         )
         for day in days
     ]
-    return pl.concat(rows).sort("day", "source")
+    # as rows name it: where a store holds the sandbox's data, so does what is told of its sources
+    named = pl.col("source").replace({source: found.source_name(source) for source in sources})
+    return pl.concat(rows).with_columns(named).sort("day", "source")
 
 
-def _compared(store: PartitionStore, days: list[date], own: pl.DataFrame, n_days: int) -> pl.DataFrame:
+def _compared(store: PartitionStore, days: Sequence[date], own: pl.DataFrame, n_days: int) -> pl.DataFrame:
     """Comparisons of the run's days and of `n_days` before them, with plain names of the sources."""
     contract = schemas.BarsReconciliation.contract()
     first = clock.instant(days[0]) - n_days * _DAY

@@ -33,17 +33,7 @@ from market_assets.bars.readers_analytics import (
     analytics_risk,
     reliability,
 )
-from market_assets.bars.readers_live import (
-    BOARD,
-    SIGNALS_NOW,
-    SOURCES,
-    Latest,
-    State,
-    board,
-    latest,
-    latest_signals,
-    sources,
-)
+from market_assets.bars.readers_live import BOARD, Latest, State, board, latest
 from market_assets.bars.readers_market import (
     BAR_COLUMNS,
     bars,
@@ -54,6 +44,8 @@ from market_assets.bars.readers_market import (
     signals,
 )
 from market_assets.bars.readers_rows import known_symbol
+from market_assets.bars.readers_signals import SIGNALS_NOW, latest_signals
+from market_assets.bars.readers_sources import SOURCES, sources
 from market_assets.bars.transforms.timeframes import TIMEFRAMES
 
 __all__ = [

@@ -17,7 +17,8 @@ from market_assets.bars.readers_rows import (
     known_symbol,
 )
 from market_assets.bars.settings import ALPHAS
-from market_assets.bars.transforms.scanner_stats import BarsScannerStats, scanner_stats as counted
+from market_assets.bars.transforms.scanner_stats import BarsScannerStats
+from market_assets.bars.transforms.scanner_stats import scanner_stats as counted
 from market_assets.bars.transforms.timeframes import TIMEFRAMES, coarse
 from market_assets.core import clock
 from market_assets.core.errors import UnknownName

@@ -283,7 +283,7 @@ class BarsSourceHealth(Table):
     live = True
 
     day = column(pl.Date, "UTC day")
-    source = column(pl.String, "Source")
+    source = column(pl.String, "Source, as rows name it")
     total_calls = column(pl.Int64, "Attempts, those passed over included", ge=0)
     ok = column(pl.Int64, "Accepted", ge=0)
     partial = column(pl.Int64, "Used for some of the minutes", ge=0)

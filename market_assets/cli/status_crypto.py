@@ -7,8 +7,9 @@ from typing import Literal
 
 import polars as pl
 
-from dashboards.crypto.health import newest_close, tables
+from dashboards.crypto.health import tables
 from dashboards.data import PublishedData
+from dashboards.freshness import newest_close
 from dashboards.streams import State, StreamFacts, command
 from market_assets.core import clock
 from market_assets.crypto import readers

@@ -86,13 +86,15 @@ def _every(found: Settings, interval: float | None) -> Settings:
 def _logging() -> Iterator[None]:
     """Messages on stderr, written by a thread of their own: a reader that is slow must not hold up a second."""
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)])
+    logging.basicConfig(
+        level=logging.INFO,
+        handlers=[QueueHandler(records)],
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     # one line per request and per frame is too much for a process that never ends
     for chatty in ("httpx", "httpcore", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    writing = QueueListener(records, shown)
+    writing = QueueListener(records, logging.StreamHandler(sys.stderr))
     writing.start()
     try:
         yield

@@ -8,7 +8,7 @@ and a file that is lost or of another layout is made anew. Readers take a fracti
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,8 @@ VERSION = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BUSY_S = 2.0
+#: rows of one statement
+_PART = 200
 _SQL = {str: "TEXT", float: "REAL", int: "INTEGER", datetime: "INTEGER"}
 
 #: a NamedTuple whose first fields are symbol and ts
@@ -129,21 +131,19 @@ class HotWriter(Generic[Record, Shown, Said]):
     ) -> None:
         """Put all of it there in one transaction. Raises sqlite3.Error or OSError where that fails."""
         bars = list(closed)
-        columns = len(self._layout.columns)
         db = self._connection()
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.executemany(_insert("bars", columns), map(self._layout.row, bars))
+            _insert(db, "bars", [self._layout.row(one) for one in bars])
             for symbol in self._to_trim({record[0] for record in bars}):
                 db.execute(
                     "DELETE FROM bars WHERE symbol = ?1 AND ts <= "
                     "(SELECT ts FROM bars WHERE symbol = ?1 ORDER BY ts DESC LIMIT 1 OFFSET ?2)",
                     (symbol, self._keep),
                 )
-            updates = [(*self._layout.row(record), is_final, _us(at)) for record, is_final, at in forming]
-            db.executemany(_insert("forming", columns + 2), updates)
+            _insert(db, "forming", [[*self._layout.row(one), is_final, _us(at)] for one, is_final, at in forming])
             values = [(one.symbol, one.timeframe, _us(one.ts), orjson.dumps(one.values)) for one in features]
-            db.executemany(_insert("features", 4), values)
+            _insert(db, "features", values)
             if status is not None:
                 db.execute("INSERT OR REPLACE INTO status VALUES (1, ?)", (orjson.dumps(status),))
         except BaseException:
@@ -294,8 +294,13 @@ def _inode(path: Path) -> int:
         return 0
 
 
-def _insert(table: str, n_columns: int) -> str:
-    return f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * n_columns)})"  # noqa: S608 - names of ours
+def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert or replace, many rows a statement: each lets other threads run, and may have to wait for them after."""
+    for at in range(0, len(rows), _PART):
+        part = rows[at : at + _PART]
+        one = f"({', '.join('?' * len(part[0]))})"
+        values = [value for row in part for value in row]
+        db.execute(f"INSERT OR REPLACE INTO {table} VALUES {', '.join([one] * len(part))}", values)  # noqa: S608 - ours
 
 
 def _us(at: datetime) -> int:

@@ -171,6 +171,7 @@ class AlphaVantage:
             {"function": "CURRENCY_EXCHANGE_RATE", "from_currency": base, "to_currency": quote},
             read=lambda reply: parse_quote(self._body(reply), bound, reply.received_at),
             context=f"{bound.symbol} now",
+            record=False,
         )
         return found
 

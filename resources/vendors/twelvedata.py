@@ -155,6 +155,7 @@ class TwelveData:
             read=lambda reply: self._quotes(reply, bounds),
             context=f"{', '.join(bound.symbol for bound in bounds)} now",
             cost=self.quote_cost(len(bounds)),
+            record=False,
         )
         return found
 

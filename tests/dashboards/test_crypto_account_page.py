@@ -11,7 +11,7 @@ from dashboards.app import create_app
 from dashboards.crypto import orders
 from dashboards.crypto.account import curve, drawdown_gauge, equity_figure
 from dashboards.crypto.metrics import COUNTS, METRICS, meets, target
-from dashboards.pages.crypto_shared import grid_height
+from dashboards.pages.widgets import grid_height
 from dashboards.theme import DARK, LIGHT
 from market_assets.crypto.schemas import EXITS
 from market_assets.crypto.settings import PaperSettings

@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from dashboards.app import create_app
-from dashboards.crypto.health import behind, newest_close
+from dashboards.crypto.health import behind
+from dashboards.freshness import newest_close
 from dashboards.health import report
 from dashboards.sources import Sources
 from market_assets.core import clock

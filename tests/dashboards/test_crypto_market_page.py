@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 from dashboards.app import create_app
 from dashboards.pages import shell
 from dashboards.pages.crypto import PAGE, TABS
-from dashboards.pages.crypto_shared import plain, price, signed_percent
+from dashboards.pages.crypto_shared import plain, signed_percent
+from dashboards.pages.wording import price
 from market_assets.settings import Settings
 from resources.stores import open_store
 

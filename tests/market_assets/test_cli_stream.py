@@ -13,7 +13,10 @@ import pytest
 
 from market_assets.core import clock
 from market_assets.settings import Settings, load
+from resources.bars_fetch import minutes_landing
 from resources.crypto_fetch import klines_landing
+from resources.http.state import VendorState
+from resources.stream.bars.reading import HotBars
 from resources.stream.hot import HotReader
 from tests.resources.stream.sandbox_process import SandboxProcess, sandbox_process
 
@@ -109,4 +112,50 @@ def test_a_domain_without_a_stream_is_refused(settings: Settings) -> None:
     """An unknown domain names those that have one."""
     said = subprocess.run([*STREAM, "--domain", "btc"], capture_output=True, text=True, check=False)
     assert said.returncode == 1
-    assert "no stream of 'btc': the domains with a stream are crypto" in said.stderr
+    assert "no stream of 'btc': the domains with a stream are crypto, bars" in said.stderr
+
+
+def test_an_interval_is_for_domains_that_ask(settings: Settings) -> None:
+    """Candles are pushed: `--interval` is refused with the domains that have one."""
+    said = subprocess.run([*STREAM, "--interval", "1"], capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert "crypto is pushed by its venue: leave it out, or stream bars" in said.stderr
+
+
+def test_bars_are_asked_for_as_often_as_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every source of the sandbox serves quotes; REST brings the tail; SIGTERM ends it with everything stored."""
+    monkeypatch.setenv("MARKET_ASSETS_BARS__SYMBOLS", '["BTCUSD"]')
+    monkeypatch.setenv("MARKET_ASSETS_BARS__STREAM__CACHE_BARS", "90")
+    monkeypatch.setenv("MARKET_ASSETS_BARS__INDICATORS__WARM_BARS", "50")
+    hot = HotBars.of(load())
+
+    def served() -> bool:
+        status, newest = hot.status(), hot.latest("BTCUSD")
+        if status is None or newest is None or newest.values["price"] is None:
+            return False
+        return all(one.calls.get("ok", 0) > 1 for one in status.sources) and status.filled_bars > 80
+
+    process = started("--domain", "bars", "--interval", "0.5")
+    try:
+        until(process, served)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5) == 0
+    finally:
+        process.kill()
+        _, said = process.communicate()
+    status = hot.status()
+    assert status is not None
+    assert (status.running, status.unflushed_bars, status.interval_s) == (False, 0, 0.5)
+    assert [one.name for one in status.sources] == ["yahoo", "alphavantage", "twelvedata", "polygon"]
+    assert "twelvedata: 1 instruments every 0.5 s" in said
+    landed = minutes_landing(load()).read("BTCUSD")
+    assert landed.height == status.flushed_rows > 80
+    assert set(landed["source"]) == {"yahoo-sandbox"}
+    newest = hot.latest("BTCUSD")
+    assert newest is not None
+    assert newest.values["rsi_14"] is not None
+    # quotes are kept in no raw store
+    asked = VendorState.of(settings.home).rows("SELECT url FROM raw_responses")
+    assert [
+        url for (url,) in asked if "spark" in url or "snapshot" in url or "/quote" in url or "EXCHANGE_RATE" in url
+    ] == []

@@ -37,12 +37,14 @@ def keep(store: PartitionStore, day: datetime, price: float = 100.0, source: str
 
 def compared(desk: Desk, store: PartitionStore, *keys: str) -> pl.DataFrame:
     with clock.frozen(NOW):
-        return BarsReconciliation.contract().validate(compare(desk.settings, desk.vendors, store, keys, NOW))
+        found = compare(desk.settings, desk.vendors, store.read(BARS), keys, NOW)
+    return BarsReconciliation.contract().validate(found)
 
 
 def test_the_next_source_of_the_chain_is_asked(desk: Desk, store: PartitionStore) -> None:
-    """Two days of yahoo, one request to the second choice; 0.5 % apart is a warning; the attempt is noted."""
+    """Two days of yahoo, one request to the second choice; 0.5 % apart is a warning; the attempts are noted."""
     keys = [keep(store, YESTERDAY - DAY), keep(store, YESTERDAY)]
+    keep(store, YESTERDAY - 2 * DAY)
     desk.sources["alphavantage"].price = 100.5
     found = compared(desk, store, *keys, key_of(TODAY.date(), COIN))
     assert found.select("source", "other_source", "n_common", "status").rows() == [

@@ -108,6 +108,14 @@ def test_a_source_without_a_budget_never_refuses(desk: Desk) -> None:
     assert str(planned(desk, 1, "EURUSD", TODAY - 6 * DAY)) == "nothing to ask"
 
 
+def test_what_schedules_ask_for_is_not_refused(desk: Desk) -> None:
+    """A spent budget is the chain's to fall back from: two days are no backfill, three are."""
+    desk.sources["yahoo"].most_minutes, desk.sources["yahoo"].uses = 1440, [day_use(25, 25)]
+    planned(desk, 2).check()
+    with pytest.raises(BackfillTooLarge):
+        planned(desk, 3).check()
+
+
 def test_four_processes_share_what_a_plan_sees(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """25 requests a day, 10 tried by each of four processes: 25 go through, and nothing is left for a backfill."""
     monkeypatch.setenv("ALPHAVANTAGE_API_KEY", "a-key-of-the-test")
@@ -121,8 +129,8 @@ def test_four_processes_share_what_a_plan_sees(home: Path, monkeypatch: pytest.M
         worker.join(30)
     assert [worker.exitcode for worker in workers] == [0] * 4
     assert spent.value == 25
-    yesterday = clock.now().date() - DAY
-    found = plan(settings, _vendors(settings), [key_of(yesterday, COIN)], clock.now())
+    days = [clock.now().date() - n * DAY for n in (1, 2, 3)]
+    found = plan(settings, _vendors(settings), [key_of(day, COIN) for day in days], clock.now())
     assert [(need.requests, need.left_today, need.days_needed) for need in found.needs] == [(1, 0, 2)]
     assert found.fits is None
     with pytest.raises(BackfillTooLarge, match="not even one day fits now"):

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 
 import dagster as dg
 import polars as pl
-from resources.stream.bars.ages import quote_ages, unstored_s
 
 from market_assets.bars import schemas
 from market_assets.bars.checks import indicators, minutes, signals, sources
 from market_assets.bars.checks.replay import replayed
 from market_assets.bars.instruments import InstrumentRow
 from market_assets.bars.transforms import features as feature_transforms
+from market_assets.bars.transforms import signals as signal_transforms
 from market_assets.core import clock, partitions, trading_hours
 from market_assets.core.checks import (
     Check,
@@ -27,12 +27,13 @@ from market_assets.core.partitions import Span
 from market_assets.settings import settings
 from resources.sentiment_plugin import sentiment
 from resources.stores.protocol import PartitionStore
+from resources.stream.bars.ages import quote_ages, unstored_s
 
 #: judged every few minutes, also when nothing arrives
 FRESHNESS = ("minutes_fresh", "collector_alive", "bars_stored", "one_source_left", "macro_fresh")
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _LONG = timedelta(days=30)
-_LOOK_BACK = 12
+_LOOK_BACK, _OUTCOME_DAYS = 12, 30
 _COUNTS = ("disagreements_warn", "disagreements_error")
 #: the last minutes of the running day may still be on their way
 _UNDER_WAY = timedelta(minutes=5)
@@ -149,14 +150,31 @@ def _first_with_rows(context: dg.AssetCheckExecutionContext, table: type[Table])
     return next((key for key, manifest in manifests if manifest is not None and manifest.rows > 0), None)
 
 
+def _known_signals(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """Signals of the run's first partition with rows, computed as if the later half of its bars were not."""
+    found, store = settings(), _store(context)
+    key = _first_with_rows(context, schemas.BarsSignals)
+    if key is None:
+        return schemas.BarsSignals.contract().empty()
+    symbol, day = _cut(key)
+    keys = _before([symbol], day, _OUTCOME_DAYS)
+    rows = store.read(schemas.BarsMinute.contract(), keys)
+    values = store.read(schemas.BarsScannerFeatures.contract(), keys)
+    own = rows.filter(pl.col("ts") >= clock.instant(day))["ts"]
+    known = pl.col("ts") <= own[own.len() // 2]
+    return signal_transforms.signals(
+        values.filter(known), rows.filter(known), [day], found.bars, found.bars_hash()
+    ).signals
+
+
 def _settled(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    """Outcomes of the run's symbols from 60 days before its first day to its last."""
+    """Outcomes of the run's symbols from 30 days before its first day to its last."""
     keys = _keys(context, schemas.BarsSignals)
     contract = schemas.BarsOutcomes.contract()
     if not keys:
         return contract.empty()
     span = Span.of(keys)
-    rows = _store(context).read(contract, start=span.first - 2 * _LONG, end=span.until)
+    rows = _store(context).read(contract, start=span.first - _LONG, end=span.until)
     return rows.filter(pl.col("symbol").is_in(sorted({_cut(key)[0] for key in keys})))
 
 
@@ -202,7 +220,6 @@ SET: Mapping[str, Reader] = {
     "allowed": _allowed,
     "without_volume": _without_volume,
     "min_quality": lambda _: settings().bars.min_batch_quality,
-    "outcome_days": lambda _: settings().bars.signals.outcome_days,
     "today": lambda _: clock.today(),
 }
 
@@ -277,6 +294,7 @@ CHECKS = [
         check(signals.outcomes_known, blocking=True),
         check(signals.firings_expected),
         settled=_settled,
+        truncated=_known_signals,
         last_30_days=_last_30_days,
     ),
     _checks(schemas.BarsOutcomes),

@@ -1,6 +1,6 @@
 """Judgements about signals and their outcomes."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
@@ -42,25 +42,29 @@ def one_open_at_a_time(frame: pl.DataFrame, settled: pl.DataFrame) -> Judgement:
     return error_unless(overlaps.is_empty(), n=overlaps.height, rows=shown)
 
 
-def outcomes_known(frame: pl.DataFrame, settled: pl.DataFrame, outcome_days: int) -> Judgement:
-    """No signal is scored by more outcomes than had ended when it fired."""
-    pairs = frame.select(*_KEY, "n_outcomes").join(
-        settled.select(*_OF, "settled_at").filter(pl.col("settled_at").is_not_null()), on=_OF, how="left"
+def outcomes_known(frame: pl.DataFrame, truncated: pl.DataFrame) -> Judgement:
+    """Signals scored without the later half of a day's bars are those that are stored: no outcome came from the future.
+
+    `truncated`: signals computed again from the bars up to an instant of the day; empty where nothing is to be judged.
+    """
+    known = truncated["signal_time"].max()
+    same = frame.filter(pl.col("symbol").is_in(truncated["symbol"].unique()), pl.col("signal_time") <= known)
+    own = same.join(
+        truncated.select(pl.col("ts").dt.date().unique()), left_on=pl.col("ts").dt.date(), right_on="ts", how="semi"
     )
-    within = (pl.col("settled_at") <= pl.col("signal_time")) & (
-        pl.col("settled_at") > pl.col("signal_time") - timedelta(days=outcome_days)
-    )
-    counted = pairs.group_by(*_KEY, "n_outcomes", maintain_order=True).agg(had_ended=within.fill_null(False).sum())
-    ahead = counted.filter(pl.col("n_outcomes") > pl.col("had_ended"))
-    return error_unless(ahead.is_empty(), "RUNBOOK: outcomes_known", n=ahead.height, rows=ahead)
+    judged = ["p_win", "n_outcomes", "q_star", "grade", "accepted"]
+    stored, again = (rows.select(*_KEY, *judged).sort(_KEY) for rows in (own, truncated.select(own.columns)))
+    changed = stored.join(again, on=[*_KEY, *judged], how="anti", nulls_equal=True)
+    passed = stored.height == again.height and changed.is_empty()
+    return error_unless(passed, "RUNBOOK: outcomes_known", compared=again.height, stored=stored.height, rows=changed)
 
 
 def firings_expected(last_30_days: pl.DataFrame, today: date) -> Judgement:
-    """Each alpha fires at least once in 30 days, and at most 50 times on a day that is over."""
+    """Each alpha fires at least once in 30 days, and for no symbol more than 50 times on a day that is over."""
     over = last_30_days.filter(pl.col("ts").dt.date() < today)
     days = over["ts"].dt.date().unique().len()
-    per_day = over.group_by("alpha_id", day=pl.col("ts").dt.date()).len("n")
-    often = per_day.filter(pl.col("n") > MOST_A_DAY).sort("alpha_id", "day")
+    per_day = over.group_by("symbol", "alpha_id", day=pl.col("ts").dt.date()).len("n")
+    often = per_day.filter(pl.col("n") > MOST_A_DAY).sort("symbol", "alpha_id", "day")
     silent = sorted(set(ALPHAS) - set(over["alpha_id"])) if days >= SILENT_DAYS else []
     passed = often.is_empty() and not silent
     return warn_unless(passed, "RUNBOOK: firings_expected", days=days, silent=", ".join(silent), rows=often)

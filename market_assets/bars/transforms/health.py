@@ -1,6 +1,6 @@
 """How each source behaved on a day, and how far it is trusted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -53,7 +53,7 @@ class Facts:
 
 
 def source_health(
-    day: date, sources: list[str], facts: Facts, minutes: pl.DataFrame, comparisons: pl.DataFrame
+    day: date, sources: Sequence[str], facts: Facts, minutes: pl.DataFrame, comparisons: pl.DataFrame
 ) -> pl.DataFrame:
     """BarsSourceHealth of one day: one row for each of `sources`.
 

@@ -38,8 +38,7 @@ def sized(signal: Mapping[str, Any], *, equity: float, instrument: InstrumentRow
     The least that risk, leverage and expected shortfall allow, down to a whole lot step. 0 lots, with a reason:
     `no_levels`, `edge_negative`, `below_min_lot`. Raises InvalidRequest unless equity is positive.
     """
-    if not (isfinite(equity) and equity > 0):
-        raise InvalidRequest(f"equity must be a positive amount of money; was {equity}. Ask with equity=1000, say")
+    known_equity(equity)
     if signal["stop_loss"] is None:
         return Sized(0.0, None, "no_levels")
     if signal["edge"] <= 0:
@@ -48,6 +47,13 @@ def sized(signal: Mapping[str, Any], *, equity: float, instrument: InstrumentRow
     if lots < instrument.min_lot or lots == 0:
         return Sized(0.0, 0.0, "below_min_lot")
     return Sized(lots, lots * signal["es95_unit"])
+
+
+def known_equity(equity: float) -> float:
+    """The equity. Raises InvalidRequest unless it is positive."""
+    if not (isfinite(equity) and equity > 0):
+        raise InvalidRequest(f"equity must be a positive amount of money; was {equity}. Ask with equity=1000, say")
+    return equity
 
 
 def caps(signal: Mapping[str, Any], *, equity: float, instrument: InstrumentRow, risk: RiskSettings) -> Caps:

@@ -61,8 +61,18 @@ def bars_collector(
         mark=settings.source_name(""),
         warn_s=stream.warn_s,
     )
+    landing = BarsLanding(minutes_landing(settings), most=_MOST * len(watched.symbols))
+
+    def keep(row: int, found: list[LiveBar]) -> list[LiveBar]:
+        """Put bars by REST in their places; those that the graph still takes are handed over."""
+        new = ring.insert(row, found)
+        for bar in new:
+            if (now().date() - bar.ts.date()).days <= 1:
+                landing.add(bar)
+        return new
+
     filling = Filling(
-        watched, asked, marked=settings.source_name, now=now, grace_s=bars.close_grace_s, stopping=stopping
+        watched, asked, keep, marked=settings.source_name, now=now, grace_s=bars.close_grace_s, stopping=stopping
     )
     cycle = Cycle(bars, watched, builder, ring, values, filling)
     state = VendorState.of(settings.home)
@@ -79,7 +89,6 @@ def bars_collector(
         )
         for name in watched.sources
     ]
-    landing = BarsLanding(minutes_landing(settings), most=_MOST * len(watched.symbols))
     url = settings.redis_url
     redis = None
     if url is not None:

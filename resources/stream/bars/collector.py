@@ -9,11 +9,12 @@ import logging
 import math
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import psutil  # type: ignore[import-untyped]
@@ -37,6 +38,7 @@ Hot = HotWriter[LiveBar, Forming, BarsStatus]
 _LAST_FLUSH_S, _LAST_REDIS_S = 3.5, 0.5
 #: bars that one cycle puts into a hot cache that has to be filled anew
 _PART = 1000
+_GIVES_WAY_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class BarsCollector:
         self._stopping = stopping
         self._running = True
         self._started_at = self._now()
-        self._second = Second([], [], [], [], ())
+        self._second = Second([], [], [], [], [], ())
         self._cycles = 0
         self._missed = 0
         self._newest, self._cycle_ms = Newest(), Histogram()
@@ -92,6 +94,9 @@ class BarsCollector:
         # what is there now stays there: looking through it again and again would only cost time
         gc.collect()
         gc.freeze()
+        # a poller that reads a long answer gives way to the second sooner than after Python's 5 ms
+        patience_s = sys.getswitchinterval()
+        sys.setswitchinterval(_GIVES_WAY_S)
         ticking = asyncio.create_task(self._tick())
         waiting = asyncio.create_task(stopping.wait())
         try:
@@ -99,6 +104,7 @@ class BarsCollector:
         finally:
             self._stopping.set()
             await self._end([ticking, waiting])
+            sys.setswitchinterval(patience_s)
             gc.unfreeze()
         if not ticking.cancelled():
             ticking.result()
@@ -170,7 +176,8 @@ class BarsCollector:
         now = self._now()
         facts = {one.source.name: SourceFacts(one.effective_s, one.latency_ms) for one in self.pollers}
         self._second = self.cycle.step(now, facts, ends=ends)
-        self.flushing.add([bar for bar in self._second.closed if _is_recent(bar, now)])
+        self.flushing.add(self._second.closed)
+        self._untold = [*self._second.filled[::-1], *self._untold] if self._second.filled else self._untold
         status = self.status()
         if self._redis is not None:
             self._redis.offer(self._second.features, status)
@@ -226,7 +233,7 @@ class BarsCollector:
             told = "bars were not stored before the end; the graph's own passes fetch them"
             log.error("bars: %d %s", len(self.flushing.landing), told)
         self._running = False
-        self._second = self._second._replace(closed=[])
+        self._second = self._second._replace(closed=[], filled=[])
         status = self.status()
         if self._redis is not None:
             self._redis.offer(self._second.features, status)
@@ -238,8 +245,3 @@ class BarsCollector:
 def _grid(at_s: float, interval_s: float) -> float:
     """The next instant that is a multiple of the interval."""
     return (math.floor(at_s / interval_s) + 1) * interval_s
-
-
-def _is_recent(bar: LiveBar, now: datetime) -> bool:
-    """Whether the graph still takes bars of that day from the stream: of this day and the one before."""
-    return (now.astimezone(UTC).date() - bar.ts.date()).days <= 1

@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ from resources.vendors.minute import Quote
 
 #: returns that the volatility of a bar is taken from
 _RETURNS = 20
+#: bars by REST wait so long for those of other symbols
+_TOGETHER = timedelta(seconds=10)
 
 
 class SourceFacts(NamedTuple):
@@ -37,8 +39,10 @@ class SourceFacts(NamedTuple):
 class Second(NamedTuple):
     """What one cycle brought."""
 
-    #: closed bars that were not known before, by time
+    #: bars that closed now, by time
     closed: list[LiveBar]
+    #: bars that REST brought
+    filled: list[LiveBar]
     #: those whose values changed
     changed: list[Features]
     forming: list[Forming]
@@ -65,6 +69,9 @@ class Cycle:
         rows = range(len(watched.symbols))
         #: minutes before it were asked for by REST, or are not this process's to ask for
         self._covered = [builder.start for _ in rows]
+        #: rows with bars by REST that their values do not know yet, and since when there are any
+        self._unmade: set[int] = set()
+        self._unmade_since = self._at
         self._told: list[Mapping[str, Any] | None] = [None for _ in rows]
         self._seen: list[tuple[datetime, float] | None] = [None for _ in rows]
         self._sigma: list[float | None] = [None for _ in rows]
@@ -81,22 +88,23 @@ class Cycle:
         while self._inbox:
             self.builder.take(self._inbox.popleft(), now)
         intervals = {name: facts.effective_s for name, facts in sources.items()}
-        closed = [*self._filled(), *self._closed(self.builder.close(now, at_once=ends), intervals)]
+        filled = self._filled()
+        closed = self._closed(self.builder.close(now, at_once=ends), intervals)
         self.values.take_over()
-        for bar in closed:
-            row = self._watched.row[bar.symbol]
+        for row in {self._watched.row[bar.symbol] for bar in (*filled, *closed)}:
             self._sigma[row] = _sigma(self.ring, row)
-        return self._shown(closed, now, intervals, sources)
+        return self._shown(filled, closed, now, intervals, sources)
 
     def _filled(self) -> list[LiveBar]:
-        found: list[LiveBar] = []
-        rows: list[int] = []
-        for row, bars in self.filling.take():
-            new = self.ring.insert(row, bars)
-            found += new
-            rows += [row] if new else []
-        self.values.remake(rows)
-        return found
+        found = self.filling.take()
+        if found and not self._unmade:
+            self._unmade_since = self._at
+        self._unmade |= {row for row, _ in found}
+        # one replay of many symbols costs little more than that of one
+        if self._unmade and (self.filling.is_idle or self._at - self._unmade_since >= _TOGETHER):
+            self.values.remake(self._unmade)
+            self._unmade = set()
+        return [bar for _, bars in found for bar in bars]
 
     def _closed(self, bars: Sequence[LiveBar], intervals: Mapping[str, float | None]) -> list[LiveBar]:
         """The bars that are newer than what is known, applied; of an outage before them the minutes are asked for."""
@@ -127,6 +135,7 @@ class Cycle:
 
     def _shown(
         self,
+        filled: list[LiveBar],
         closed: list[LiveBar],
         now: datetime,
         intervals: dict[str, float | None],
@@ -153,7 +162,7 @@ class Cycle:
                 self._told[row] = body
                 changed.append(features[-1])
         symbols = tuple(self._symbol(row, chosen[row], intervals, now) for row in rows)
-        return Second(closed, changed, list(forming.values()), features, symbols)
+        return Second(closed, filled, changed, list(forming.values()), features, symbols)
 
     def _body(
         self,

@@ -7,7 +7,6 @@ few attempts is left to the graph's own passes; a hole is never filled by anythi
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ log = logging.getLogger(__name__)
 
 #: attempts at the same minutes, and the waits between them
 _TRIES, _WAIT_S = 3, 20.0
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,18 @@ class Ask:
     first: datetime
     until: datetime
     tries: int = 0
-    #: seconds of a monotonic clock before which it is not asked for again
-    not_before: float = 0.0
+    #: before it they are not asked for again
+    not_before: datetime | None = None
 
 
 class Filling:
-    """Asks for what is missing, and keeps the answers until they are taken."""
+    """Asks for what is missing. What it finds is put in its place by `keep`, and told to the loop."""
 
     def __init__(
         self,
         watched: Watched,
         source: Callable[[str], MinuteSource],
+        keep: Callable[[int, list[LiveBar]], list[LiveBar]],
         *,
         marked: Callable[[str], str],
         now: Callable[[], datetime],
@@ -54,8 +55,8 @@ class Filling:
         stopping: threading.Event,
         wait_s: float = _WAIT_S,
     ) -> None:
-        self._watched, self._source, self._marked, self._now = watched, source, marked, now
-        self._grace, self._stopping, self._wait_s = timedelta(seconds=grace_s), stopping, wait_s
+        self._watched, self._source, self._keep, self._marked, self._now = watched, source, keep, marked, now
+        self._grace, self._stopping, self._wait = timedelta(seconds=grace_s), stopping, timedelta(seconds=wait_s)
         self._asked: list[Ask] = []
         self._found: list[tuple[int, list[LiveBar]]] = []
         self._lock = threading.Lock()
@@ -81,42 +82,47 @@ class Filling:
                 self._thread.start()
 
     def take(self) -> list[tuple[int, list[LiveBar]]]:
-        """The bars that were found since this was last asked: row, and its bars."""
+        """The bars that were not known before, found since this was last asked: row, and its bars."""
         with self._lock:
             found, self._found = self._found, []
-        self.filled += sum(len(bars) for _, bars in found)
         return found
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
             with self._lock:
-                due = next((one for one in self._asked if one.not_before <= time.monotonic()), None)
+                now = self._now()
+                due = next((one for one in self._asked if one.not_before is None or one.not_before <= now), None)
                 if due is None and not self._asked:
                     self._thread = None
                     return
             if due is None:
-                self._stopping.wait(0.2)
+                self._stopping.wait(_LOOK_S)
                 continue
-            bars, lacking = self._answered(due)
+            final = min(due.until, (self._now() - self._grace).replace(second=0, microsecond=0))
+            bars, lacking = self._answered(replace(due, until=final)) if final > due.first else ([], [])
+            new = self._keep(due.row, bars)
             with self._lock:
                 self._asked.remove(due)
-                if bars:
-                    self._found.append((due.row, bars))
+                self.filled += len(new)
+                if new:
+                    self._found.append((due.row, new))
                 if lacking and due.tries + 1 < _TRIES:
-                    later = time.monotonic() + self._wait_s * 2**due.tries
-                    self._asked.append(replace(due, first=lacking[0], tries=due.tries + 1, not_before=later))
+                    later = self._now() + self._wait * 2**due.tries
+                    again = Ask(due.row, lacking[0], final, due.tries + 1, later)
+                    self._asked.append(again)
                 elif lacking:
                     self._give_up(due, lacking)
+                if final < due.until:
+                    # what is not over is no failure of anyone
+                    rest = Ask(due.row, max(final, due.first), due.until, not_before=due.until + self._grace)
+                    self._asked.append(rest)
 
     def _answered(self, ask: Ask) -> tuple[list[LiveBar], list[datetime]]:
         """The bars of the first source that has any, and the minutes that are lacking then."""
-        until = min(ask.until, (self._now() - self._grace).replace(second=0, microsecond=0))
         wanted = self._watched.minutes(ask.row, ask.first, ask.until)
-        if until <= ask.first:
-            return [], wanted
         for level, bound in enumerate(self._watched.chains[ask.row]):
             try:
-                found = self._from(ask.row, level, bound, ask.first, until)
+                found = self._from(ask.row, level, bound, ask.first, ask.until)
             except (BudgetExhausted, CircuitOpen, NotEntitled) as passed:
                 log.info("%s: minutes of %s not asked for (%s)", bound.source, bound.symbol, passed.detail)
                 continue

@@ -1,6 +1,6 @@
 """The last closed bars of every symbol, in memory: arrays, so that a hundred symbols cost some megabytes.
 
-Written by the loop, read by any thread. A bar that comes late is put in its place, which `revision` tells.
+Safe to use from many threads. A bar that comes late is put in its place, which `revision` tells.
 """
 
 import threading
@@ -79,34 +79,36 @@ class Ring:
 
     def append(self, row: int, bar: LiveBar) -> bool:
         """Put a bar behind a row's newest; False where it is not newer."""
-        newest = self.last_ts(row)
-        if newest is not None and micros(bar.ts) <= newest:
-            return False
+        coded = self._coded(bar)
         with self._lock:
+            newest = self.last_ts(row)
+            if newest is not None and coded[0] <= newest:
+                return False
             if self._end[row] == self._bars.shape[1]:
                 self._move(row)
-            self._bars[row, self._end[row]] = self._coded(bar)
+            self._bars[row, self._end[row]] = coded
             self._end[row] += 1
             self._first[row] = max(self._first[row], self._end[row] - self._keep)
         return True
 
     def insert(self, row: int, bars: Sequence[LiveBar]) -> list[LiveBar]:
         """Put bars in their places, whatever lies behind them; those that were not there yet, oldest first."""
-        new = [bar for bar in sorted(bars, key=lambda bar: bar.ts) if not self.has(row, bar.ts)]
-        if not new:
-            return []
-        coded = np.array([self._coded(bar) for bar in new], dtype=BAR)
-        both = np.concatenate([self.rows(row), coded])
-        kept = both[np.argsort(both["ts"], kind="stable")][-self._keep :]
-        # what is older than everything that is kept is not taken
-        new = [bar for bar in new if micros(bar.ts) >= int(kept["ts"][0])]
-        if not new:
-            return []
+        ordered = sorted(bars, key=lambda bar: bar.ts)
+        coded = np.array([self._coded(bar) for bar in ordered], dtype=BAR)
         with self._lock:
+            own = self._bars[row, self._first[row] : self._end[row]]
+            is_new = ~np.isin(coded["ts"], own["ts"])
+            both = np.concatenate([own, coded[is_new]])
+            kept = both[np.argsort(both["ts"], kind="stable")][-self._keep :]
+            if len(kept):
+                # what is older than everything that is kept is not taken
+                is_new &= coded["ts"] >= kept["ts"][0]
+            if not is_new.any():
+                return []
             self._first[row], self._end[row] = 0, len(kept)
             self._bars[row, : len(kept)] = kept
-        self.revision[row] += 1
-        return new
+            self.revision[row] += 1
+        return [bar for bar, new in zip(ordered, is_new.tolist(), strict=True) if new]
 
     def _move(self, row: int) -> None:
         n = self._end[row] - self._first[row]
@@ -115,7 +117,8 @@ class Ring:
 
     def _coded(self, bar: LiveBar) -> tuple[float, ...]:
         if bar.source not in self._sources:
-            self._sources.append(bar.source)
+            with self._lock:
+                self._sources += [] if bar.source in self._sources else [bar.source]
         return (
             micros(bar.ts), bar.open, bar.high, bar.low, bar.close,
             np.nan if bar.volume is None else bar.volume,

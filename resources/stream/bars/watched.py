@@ -34,11 +34,13 @@ class Watched:
             for level, bound in enumerate(chain):
                 self.places.setdefault(stream(bound), []).append((row, level))
                 self._bounds[stream(bound)] = bound
+        self._with_volume = {symbol for symbol, row in bars.rows.items() if row.measures_volume}
+        self._instruments = bars.rows
         self._hours: dict[tuple[str, datetime], bool] = {}
 
     def measures_volume(self, bound: Bound) -> bool:
         """Whether bars of an instrument have a volume, whatever a source states."""
-        return self._bars.instrument(bound.symbol).measures_volume
+        return bound.symbol in self._with_volume
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class Watched:
         day = at.date()
         return any(
             self.is_open(row, at)
-            and self._bars.instrument(self.symbols[row]).exists(day)
+            and self._instruments[self.symbols[row]].exists(day)
             and not self._bars.is_excluded(bound.source, self.symbols[row], day)
             for row, _ in self.places[stream(bound)]
         )

@@ -26,6 +26,7 @@ ALLOWED = ["yahoo", "polygon"]
 AGREED = {"disagreements_warn": 0, "disagreements_error": 0}
 QUARANTINE = BarsMinute.contract().quarantine()
 ROWS = VALUES.select("symbol", "ts")
+SIGNALS = frames.signals(frames.signal(10), frames.signal(20), frames.signal(30))
 ONE = {"BTCUSD": ["yahoo", "polygon"]}
 #: 100 bars of which so many have a tenth of the usual volume
 VOLUMES = frames.minutes(200)
@@ -112,10 +113,8 @@ SOUND: list[Case] = [
             frames.signals(frames.signal(10), frames.signal(12, alpha_id="volume_v1")), frames.outcomes()
         ),
     ),
-    (
-        "outcomes_known",
-        lambda: signals.outcomes_known(frames.signals(frames.signal(20, n_outcomes=1)), ended_at(20), 30),
-    ),
+    ("outcomes_known", lambda: signals.outcomes_known(SIGNALS, SIGNALS.head(2))),
+    ("outcomes_known", lambda: signals.outcomes_known(SIGNALS, SIGNALS.clear())),
     ("firings_expected", lambda: signals.firings_expected(frames.fired([50], ALPHAS), TODAY)),
     ("firings_expected", lambda: signals.firings_expected(frames.fired([1] * 29, ALPHAS[:1]), TODAY)),
     ("sources_agree", lambda: sources.sources_agree(frames.compared("ok"))),
@@ -134,9 +133,9 @@ SOUND: list[Case] = [
 ]
 
 
-def ended_at(minute: int) -> pl.DataFrame:
-    """One outcome, known from that minute on."""
-    return frames.outcomes(frames.outcome(1, minute))
+def rescored() -> pl.DataFrame:
+    """The first signals, as they would be scored by fewer outcomes."""
+    return SIGNALS.head(2).with_columns(p_win=pl.lit(0.4))
 
 
 BROKEN: list[Broken] = [
@@ -221,16 +220,8 @@ BROKEN: list[Broken] = [
         ERROR,
         lambda: signals.one_open_at_a_time(frames.signals(frames.signal(10), frames.signal(900)), frames.outcomes()),
     ),
-    (
-        "outcomes_known",
-        ERROR,
-        lambda: signals.outcomes_known(frames.signals(frames.signal(20, n_outcomes=1)), ended_at(21), 30),
-    ),
-    (
-        "outcomes_known",
-        ERROR,
-        lambda: signals.outcomes_known(frames.signals(frames.signal(20, n_outcomes=1)), frames.outcomes(), 30),
-    ),
+    ("outcomes_known", ERROR, lambda: signals.outcomes_known(SIGNALS, rescored())),
+    ("outcomes_known", ERROR, lambda: signals.outcomes_known(SIGNALS.head(1), SIGNALS.head(2))),
     ("firings_expected", WARN, lambda: signals.firings_expected(frames.fired([51], ALPHAS), TODAY)),
     ("firings_expected", WARN, lambda: signals.firings_expected(frames.fired([1] * 30, ALPHAS[1:]), TODAY)),
     ("sources_agree", WARN, lambda: sources.sources_agree(frames.compared("warn"))),

@@ -92,13 +92,11 @@ def test_a_second_source_is_compared(bars: BarHost, tmp_path: Path) -> None:
     """Both sources of the sandbox tell the same market; one that is 2 % off is found out."""
     frame, _ = day(bars, tmp_path, COIN)
     settings = settings_of(bars, tmp_path)
-    store = open_store(settings)
-    store.write(BARS, COIN, frame)
     found = []
     for faults in ((), ("alphavantage:off_by",)):
         bars.fault(*faults)
         vendors = Vendors(settings, timing=StillTime(NOW).timing)
-        found.append(BarsReconciliation.contract().validate(compare(settings, vendors, store, [COIN], NOW)))
+        found.append(BarsReconciliation.contract().validate(compare(settings, vendors, frame, [COIN], NOW)))
         vendors.close()
     assert pl.concat(found).select("source", "other_source", "status").rows() == [
         ("yahoo-sandbox", "alphavantage-sandbox", "ok"),

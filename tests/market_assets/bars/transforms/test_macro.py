@@ -57,7 +57,7 @@ def test_lags_and_the_hour_are_settings():
 
 
 def test_nothing_is_released_on_a_holiday():
-    """Wednesday's value before Thanksgiving comes on the Friday after it; a dollar index due on Veterans Day a day later."""
+    """The value of the day before Thanksgiving comes on the Friday; a dollar index due on Veterans Day a day later."""
     found = macro_daily(
         pl.concat([observed("vix", [1.0], date(2026, 11, 25)), observed("usd_index", [1.0], date(2026, 11, 4))]),
         MacroSettings(),

@@ -50,7 +50,6 @@ class Desk:
         self.collector: BarsCollector = bars_collector(
             self.settings, Vendors(self.settings), tempo=tempo, source=self.sources.__getitem__
         )
-        self.collector.cycle.filling._wait_s = 0.05
 
     def run(self, script: Callable[["Desk"], Awaitable[None]]) -> None:
         """Collect while the script runs, and end in order."""

@@ -20,11 +20,12 @@ def wired(*symbols: str) -> tuple[Filling, dict[str, ScriptedSource], threading.
     filling = Filling(
         Watched(settings_of(*symbols)),
         sources.__getitem__,
+        lambda _, bars: bars,
         marked=lambda name: f"{name}-sandbox",
         now=lambda: START,
         grace_s=60.0,
         stopping=stopping,
-        wait_s=0.01,
+        wait_s=0.0,
     )
     return filling, sources, stopping
 

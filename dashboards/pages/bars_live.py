@@ -1,0 +1,128 @@
+"""The live tab of the bars page: every symbol this second, from the collector's cache, with its 16 values."""
+
+from typing import Any
+
+import polars as pl
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
+from dash.development.base_component import Component
+
+from dashboards import streams
+from dashboards.bars import board as boards
+from dashboards.pages import widgets
+from dashboards.pages.bars_shared import COMMAND, cards
+from dashboards.pages.page import in_thread
+from dashboards.services import Services
+from market_assets.bars import readers
+from market_assets.bars.schemas import VALUES
+from market_assets.core import clock
+
+_SECOND = Input("second", "n_intervals")
+_DOMAIN = "bars"
+#: the 16 values in the words of a chart
+_NAMES = {
+    "close": "Close",
+    **{f"ema_{n}": f"EMA {n}" for n in (9, 20, 50, 200)},
+    "rsi_14": "RSI 14",
+    "bb_upper": "BB upper",
+    "bb_mid": "BB mid",
+    "bb_lower": "BB lower",
+    "atr_14": "ATR 14",
+    "vwap": "VWAP",
+    "volume_ma_20": "Volume 20",
+    "macd_line": "MACD",
+    "macd_signal": "MACD signal",
+    "macd_hist": "MACD hist",
+    "momentum_10": "Momentum 10",
+}
+_FORMATS = {"rsi_14": ".1f", "volume_ma_20": ".4~s"}
+_TONES: dict[str, widgets.Tone] = {"LIVE": "good", "DELAYED": "warn", "STALE": "bad", "CLOSED": "idle", "NO DATA": "bad"}
+_COLUMNS = [
+    widgets.column("symbol", "Symbol", minWidth=112, pinned="left", cellClass="strong"),
+    widgets.column("state", "Data", minWidth=92, cellRenderer="BarsState"),
+    widgets.column("price", "Price", ",.6~g", minWidth=96, cellClass="strong"),
+    widgets.column("age_s", "Age", minWidth=72, type="rightAligned", valueFormatter={"function": "barsAge(params)"}),
+    widgets.column("source", "Source, level", minWidth=128),
+    widgets.column("market", "Market", minWidth=116),
+    widgets.column("warm", "Warm-up", minWidth=106, cellClassRules={"cell-slow": "params.value !== 'warm'"}),
+    widgets.column("values", "Values are", minWidth=106),
+    *(widgets.column(name, _NAMES[name], _FORMATS.get(name, ",.6~g"), minWidth=92) for name in VALUES),
+]
+
+
+def layout(_services: Services, _search: str) -> Component:
+    """The tab, empty."""
+    return html.Div(
+        [
+            dcc.Store(id="bars-board"),
+            html.Div(id="bars-live-note"),
+            html.Div(id="bars-live-cards"),
+            widgets.panel(
+                "Every symbol",
+                html.P(
+                    "Ages count while the market is open. Values of a symbol that is still warming up are shown, and "
+                    "may change with more history.",
+                    className="quiet",
+                ),
+                html.Div(widgets.grid("bars-grid", _COLUMNS, "params.data.symbol"), id="bars-grid-place"),
+            ),
+        ]
+    )
+
+
+def register(app: Dash, services: Services) -> None:
+    """Connect the tab."""
+
+    @app.callback(
+        Output("bars-board", "data"),
+        Output("bars-live-note", "children"),
+        Output("bars-live-cards", "children"),
+        Output("bars-grid-place", "style"),
+        _SECOND,
+    )
+    @in_thread
+    def look(_second: Any) -> Any:
+        found = readers.board(store=services.data.store, hot=services.bars_hot)
+        bars = services.settings.bars
+        shown = boards.rows(found, bars.stream, bars.indicators.warm_bars)
+        told = {"rows": shown, "stamp": clock.now().isoformat()}
+        return told, note(services), summary(found), widgets.grid_height(found.height)
+
+    # between two answers, and while none comes, the browser goes on counting ages
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("bars", "board"), Output("bars-grid", "rowData"), _SECOND, Input("bars-board", "data")
+    )
+
+
+def note(services: Services) -> list[Component]:
+    """Why prices are not live, and what to do; nothing while the collector runs well."""
+    found = next((one for one in streams.streams(services.settings) if one.domain == _DOMAIN), None)
+    if found is None or found.state in ("never", "ended"):
+        reason = "No collector of bars runs, so prices are the closes of stored bars."
+        return [html.Section([html.P(reason), html.Code(COMMAND, className="empty-command")], className="panel")]
+    if found.detail is None:
+        return []
+    title = widgets.pill("collector died" if found.state == "dead" else "collector unwell", "bad")
+    return [html.Section([title, html.P(found.detail)], className="panel")]
+
+
+def summary(found: pl.DataFrame) -> Component:
+    """How many symbols are in which state, and how many have all the history that their values need."""
+    n = boards.counts(found)
+    warm, known = found["is_warm"].sum(), found["is_warm"].count()
+    return cards(
+        *(
+            widgets.card(state.capitalize(), f"{n[state]}", _notes(state), _TONES[state] if n[state] else "plain")
+            for state in boards.STATES
+        ),
+        widgets.card("Warm", f"{warm} of {known}", "symbols with values", "good" if warm == known else "warn"),
+    )
+
+
+def _notes(state: str) -> str:
+    return {
+        "LIVE": "quotes arrive in time",
+        "DELAYED": "quotes are late",
+        "STALE": "too old to act on",
+        "CLOSED": "the market is",
+        "NO DATA": "nothing stored or collected",
+    }[state]
