@@ -14,6 +14,9 @@ from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
 from dashboards.pages import shell
 from dashboards.rest import (
     admin,
+    bars,
+    bars_analytics,
+    bars_live,
     btc,
     crypto,
     crypto_account,
@@ -43,11 +46,13 @@ _FUNDING = (
     *(funding_history, funding_backfill, funding_collection),
 )
 _CRYPTO = (crypto, crypto_account, crypto_chat, crypto_live)
+_BARS = (bars, bars_analytics, bars_live)
 _DESCRIPTION = (
     "Stored market data, read-only. Every GET over stored assets takes `as_of` and answers with the versions "
     "published then; the btc routes with the rows that were available then, and funding's snapshots with the looks "
     "that had arrived. Failures are `{detail, code}`, on the btc routes `{error: {code, message}}`. "
-    "Live minute candles come by WebSocket: `/ws/crypto/{symbol}`. Writes need `X-API-Key`."
+    "Live minute candles come by WebSocket: `/ws/crypto/{symbol}`; every symbol of minute bars, once a second, by "
+    "`/ws/live`. Writes need `X-API-Key`."
 )
 
 
@@ -58,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     server.state.services = app_services
     errors.register(server)
-    for part in (equities, btc, *_FUNDING, *_CRYPTO, admin, health, metrics, removed, docs):
+    for part in (equities, btc, *_FUNDING, *_CRYPTO, *_BARS, admin, health, metrics, removed, docs):
         server.include_router(part.router)
     server.include_router(removed.fallback)
     app_services.telemetry.add_gauges(lambda: gauges(app_services))

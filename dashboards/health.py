@@ -9,30 +9,23 @@ import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
-import polars as pl
 import psutil  # type: ignore[import-untyped]
 
 from dashboards.bars import health as bars_health
-from dashboards.crypto.health import CANDLES, behind, tables
-from dashboards.freshness import newest_close
-from dashboards.funding.health import STALE_MIN
 from dashboards.orchestrator import OrchestratorUnavailable
+from dashboards.pipeline import NO_PIPELINE, Status, pipeline, worst
 from dashboards.rest.answers import encode
 from dashboards.services import Services
 from dashboards.sources import SourceFacts
 from dashboards.stopped import standstill
 from dashboards.streams import State, StreamFacts, streams
-from market_assets.btc.readers import get_table_states
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError
-from market_assets.funding.readers import exchange_states
 from market_assets.settings import Settings
-from resources.stream.bars.ages import ages as quote_ages
 from resources.stream.bars.status import BarsStatus
-from resources.stream.symbols import listed
 
 #: how a collector stands -> what that is worth
 _STREAM: dict[State, Status] = {
@@ -139,9 +132,10 @@ def _redis(services: Services, collectors: list[StreamFacts]) -> dict[str, Any]:
     """Error where the collector or this process cannot reach it: everything is then read from this home's own file."""
     if services.settings.redis_url is None:
         return {"status": "not_configured", "detail": None}
+    # asked only to learn whether it answers
     services.bars_hot.status()
-    bars = next((one for one in collectors if isinstance(one.status, BarsStatus) and one.is_meant_to_run), None)
-    said = bars.status.redis_error if bars is not None and isinstance(bars.status, BarsStatus) else None
+    running = (one.status for one in collectors if one.is_meant_to_run)
+    said = next((status.redis_error for status in running if isinstance(status, BarsStatus)), None)
     failed = said or services.bars_hot.redis_error
     return {"status": "healthy" if failed is None else "error", "detail": failed}
 

@@ -22,6 +22,7 @@ Status = Literal["healthy", "degraded", "error", "unhealthy", "unknown", "idle",
 _TOLD = 5
 _RANK = {"healthy": 0, "idle": 0, "not_configured": 0, "unknown": 1, "degraded": 1, "error": 1, "unhealthy": 2}
 
+
 def worst(statuses: Any) -> Literal["healthy", "degraded", "unhealthy"]:
     """The overall word: unknown counts as degraded, what is not configured does not count."""
     rank = max((_RANK[status] for status in statuses), default=1)

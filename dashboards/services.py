@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dashboards.bars_now import BarsNow
 from dashboards.data import PublishedData
 from dashboards.keys import ApiKeys
 from dashboards.live import LiveBoard
@@ -28,6 +29,7 @@ class Services:
     crypto_live: LiveBoard
     #: one for all who ask, so that its hits and misses are those of the app
     bars_hot: HotBars
+    bars_now: BarsNow
     telemetry: Telemetry = field(default_factory=Telemetry)
 
     @classmethod
@@ -35,9 +37,10 @@ class Services:
         """Open what the settings name. The key of the settings becomes a valid one."""
         keys = ApiKeys(settings.home)
         keys.adopt(settings.api_key.get_secret_value() if settings.api_key else None)
+        data, bars_hot = PublishedData(settings), HotBars.of(settings)
         return cls(
             settings=settings,
-            data=PublishedData(settings),
+            data=data,
             orchestrator=Orchestrator.of(settings.home),
             sources=Sources(settings),
             keys=keys,
@@ -47,7 +50,8 @@ class Services:
                 "market-assets stream --domain crypto",
                 settings.crypto.signals.timeframe,
             ),
-            bars_hot=HotBars.of(settings),
+            bars_hot=bars_hot,
+            bars_now=BarsNow(settings, bars_hot, lambda: data.store),
         )
 
     def warm(self) -> None:

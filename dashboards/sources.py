@@ -7,7 +7,8 @@ from datetime import datetime
 
 import polars as pl
 
-from market_assets.bars.schemas import BarsReconciliation
+from dashboards.data import PublishedData
+from market_assets.bars.schemas import BarsReconciliation, BarsSourceHealth
 from market_assets.bars.transforms.health import Facts, Latency, source_health
 from market_assets.core import clock
 from market_assets.core.settings import RateBudget
@@ -20,6 +21,7 @@ from resources.source_calls import SourceCalls
 _DONE = "ok"
 #: the lane that `resources.vendors.binance_klines` asks in
 _CANDLES = "klines"
+_HEALTH = BarsSourceHealth.contract()
 _NO_ROWS = pl.DataFrame(schema={"source": pl.String(), "quality_score": pl.Float64()})
 _NOT_COMPARED = BarsReconciliation.contract().empty()
 
@@ -168,3 +170,16 @@ class Sources:
             )
             for use in budget.use()
         ]
+
+
+def trust(data: PublishedData) -> dict[str, float]:
+    """Source -> its trust score on the newest stored day; one without a score is left out."""
+    stored = [manifest.partition for manifest in data.manifests(_HEALTH.name) if manifest.rows]
+    if not stored:
+        return {}
+    newest = [max(stored)]
+    columns = [*_HEALTH.key, "trust_score"]
+    rows = data.kept(
+        "newest trust in sources", [_HEALTH.name], lambda: data.store.read(_HEALTH, newest, columns=columns)
+    )
+    return {source: score for source, score in rows.select("source", "trust_score").iter_rows() if score is not None}

@@ -42,9 +42,7 @@ class Telemetry:
         self._requests = Counter(
             "http_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
         )
-        self._seconds = Histogram(
-            _SECONDS, "Time to answer", ["route"], buckets=_BUCKETS, registry=self.registry
-        )
+        self._seconds = Histogram(_SECONDS, "Time to answer", ["route"], buckets=_BUCKETS, registry=self.registry)
         self._recent: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
         self._lock = threading.Lock()
 

@@ -151,6 +151,7 @@ class BarsFetch:
         lacking = minutes.missing(found.frame, found.expected)
         more = [f"and {len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
         due = self._chain.expected(found.symbol, window)
+        statuses = [one.status for one in found.disagreements]
         return {
             "expected_rows": len(found.expected),
             "missing_slots": sum((end - begin) // _MINUTE for begin, end in lacking),
@@ -162,7 +163,8 @@ class BarsFetch:
             "credits": sum(step.credits for step in found.steps),
             "duplicates": found.duplicates,
             "batch_quality": found.batch_quality,
-            "disagreements": list(found.disagreements),
+            "disagreements": [one.text for one in found.disagreements],
+            **{f"disagreements_{status}": statuses.count(status) for status in ("warn", "error")},
             "stream_revised_rows": 0 if found.revision is None else found.revision.revised_rows,
             "stream_revised_max_rel_diff": None if found.revision is None else found.revision.max_rel_diff,
             "complete": window.is_over and len(found.expected) == len(due),

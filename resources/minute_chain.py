@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
@@ -46,6 +47,14 @@ class Wanted:
     known: pl.DataFrame = field(default_factory=CONTRACT.empty)
 
 
+class Disagreement(NamedTuple):
+    """A source that states other prices than the one that serves."""
+
+    #: warn or error
+    status: str
+    text: str
+
+
 @dataclass(frozen=True)
 class DayMinutes:
     """The minutes of a day, and how they came about."""
@@ -60,8 +69,7 @@ class DayMinutes:
     duplicates: int
     #: mean score, of rejected rows 0; null without a row
     batch_quality: float | None
-    #: sources that state other prices than the one that serves
-    disagreements: tuple[str, ...]
+    disagreements: tuple[Disagreement, ...]
     #: live minutes that were asked for as well and are stated otherwise
     revision: Revision | None
 
@@ -108,7 +116,7 @@ class _Walk:
     #: the best so far: of a running day it begins with what is known
     held: pl.DataFrame = field(init=False)
     steps: list[Step] = field(default_factory=list)
-    disagreements: list[str] = field(default_factory=list)
+    disagreements: list[Disagreement] = field(default_factory=list)
     quarantined: list[pl.DataFrame] = field(default_factory=list)
     duplicates: int = 0
     revision: Revision | None = None
@@ -272,13 +280,14 @@ class _Walk:
         return self.chain.settings.bars
 
 
-def _disagreement(source: str, held: pl.DataFrame, joined: Merged) -> str:
+def _disagreement(source: str, held: pl.DataFrame, joined: Merged) -> Disagreement:
     apart = joined.agreement
     assert apart is not None and apart.median is not None
-    return (
+    text = (
         f"sources_disagree ({joined.status}): {source} and {'+'.join(held['source'].unique().sort())} differ by "
         f"{apart.median:.3%} (median of {apart.n_common} common minutes)"
     )
+    return Disagreement(joined.status, text)
 
 
 def _covered(rows: pl.DataFrame, expected: pl.Series) -> int:

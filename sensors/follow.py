@@ -186,7 +186,8 @@ class Follower:
         dimensions = _dimensions(child)
         # by dimension: there are thousands of pairs, and a tick asks for each parent and child
         known = [set(names) for names in partitions.dimension_keys(definition, self.instance)]
-        keys = {key for key in keys if all(part in names for part, names in zip(_parts(key, known), known, strict=True))}
+        parts = {key: key.split(partitions.SEPARATOR, len(known) - 1) for key in keys}
+        keys = {key for key, own in parts.items() if all(a in names for a, names in zip(own, known, strict=True))}
         for parent in self.graph.get(child).parent_keys:
             shared = [d for d in dimensions if d in _dimensions(parent)]
             if self.graph.get(parent).partitions_def is None or not shared or parent in self._references(child):

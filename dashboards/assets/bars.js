@@ -4,7 +4,7 @@ window.dashAgGridComponentFunctions = Object.assign(window.dashAgGridComponentFu
     const tones = { LIVE: "good", DELAYED: "warn", STALE: "bad", CLOSED: "idle", "NO DATA": "bad" };
     return React.createElement(
       "span",
-      { className: "pill live-badge tone-" + (tones[props.value] || "idle"), title: props.data.at || "no price yet" },
+      { className: "pill bars-badge tone-" + (tones[props.value] || "idle"), title: props.data.at || "no price yet" },
       props.value
     );
   },

@@ -15,6 +15,7 @@ from dashboards.theme import Theme
 _PERCENT = 100.0
 #: percent; the scale is logarithmic, and smaller differences stand here
 FLOOR = 0.0001
+_TICKS = [FLOOR, 0.001, 0.01, 0.1, 1.0, 10.0]
 #: so few days that plotly would tick parts of days
 _FEW = 8
 _DAY_MS = 86_400_000
@@ -39,7 +40,12 @@ def disagreement_figure(rows: pl.DataFrame, theme: Theme, *, ok: float, error: f
     dress(figure, theme, height=height, view="disagreement", legend=True)
     known = compared(rows).select("median_diff_ratio", "p95_diff_ratio").max_horizontal().max()
     most = max(_PERCENT * error, _PERCENT * float(known) if isinstance(known, float) else 0.0)
-    figure.update_yaxes(type="log", range=[log10(FLOOR) - 0.15, log10(most) + 0.3], dtick=1, ticksuffix=" %")
+    figure.update_yaxes(
+        type="log",
+        range=[log10(FLOOR) - 0.15, log10(most) + 0.3],
+        tickvals=_TICKS,
+        ticktext=[f"{tick:g} %" for tick in _TICKS],
+    )
     figure.update_xaxes(hoverformat="%Y-%m-%d")
     if rows["day"].n_unique() <= _FEW:
         figure.update_xaxes(dtick=_DAY_MS, tickformat="%d %b")

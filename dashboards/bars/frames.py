@@ -84,7 +84,8 @@ def closed_hours(candles: pl.DataFrame, length: timedelta, calendar: str) -> lis
 
 
 def _width(candles: pl.DataFrame, length: timedelta) -> timedelta:
-    return length * int(candles["n"].max())  # type: ignore[arg-type]
+    merged: int = max(candles["n"].to_list())
+    return length * merged
 
 
 def _text(at: datetime) -> str:

@@ -91,8 +91,8 @@ class SeriesQuery:
             symbol=self.symbol,
             timeframe=self.timeframe if self.timeframe != _TIMEFRAME else None,
             range=self.span if self.span != _RANGE else None,
-            first=self.first and f"{self.first}" if is_custom else None,
-            last=self.last and f"{self.last}" if is_custom else None,
+            first=f"{self.first}" if is_custom and self.first else None,
+            last=f"{self.last}" if is_custom and self.last else None,
             layers=(",".join(self.layers) or _NOTHING) if self.layers != tuple(LAYERS) else None,
         )
 

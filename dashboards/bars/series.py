@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,6 +21,8 @@ _HEIGHT, _PANE = 460, 90
 _TITLES = {"sources": "source", "volume": "volume", "rsi": "RSI 14", "macd": "MACD 12 26 9"}
 _OHLC = ("open", "high", "low", "close")
 _OVERSOLD, _OVERBOUGHT = 30.0, 70.0
+#: share of the candles that two names of breaks stand apart at least
+_APART = 0.12
 _MS = timedelta(milliseconds=1)
 
 
@@ -43,6 +46,14 @@ class Chart:
     def has_volume(self) -> bool:
         """Whether any candle measures a volume."""
         return bool(self.candles["volume"].is_not_null().any())
+
+    @cached_property
+    def broken_lines(self) -> pl.DataFrame:
+        """The lines, with a row of nulls where minutes are missing between two candles: nothing is drawn across."""
+        merged: int = max(self.candles["n"].to_list(), default=1)
+        wide = pl.col("gap_end") - pl.col("gap_start") > merged * self.length
+        holes = self.gaps.filter(wide).select(ts="gap_start").join(self.lines, on="ts", how="anti")
+        return pl.concat([self.lines, holes], how="diagonal").sort("ts")
 
     def panes(self, switched_on: Collection[str]) -> list[str]:
         """The panes from above."""
@@ -130,9 +141,10 @@ def _lines(chart: Chart, switched_on: Collection[str]) -> list[go.Scatter]:
 
 
 def _line(chart: Chart, column: str, name: str, tone: Any, *, hover: str) -> go.Scatter:
+    rows = chart.broken_lines
     return go.Scatter(
-        x=chart.lines["ts"].to_list(),
-        y=chart.lines[column].to_list(),
+        x=rows["ts"].to_list(),
+        y=rows[column].to_list(),
         mode="lines",
         line={"color": tone, "width": 1.3},
         connectgaps=False,
@@ -207,13 +219,23 @@ def _break_lines(chart: Chart) -> list[dict[str, Any]]:
 
 
 def _break_names(chart: Chart, theme: Theme) -> list[dict[str, Any]]:
-    return [
-        {
-            **{"x": ts, "xref": "x", "y": 1, "yref": "y domain", "text": f"now {kind}", "showarrow": False},
-            **{"xanchor": "left", "yanchor": "top", "font": {"size": 11, "color": BREAK}, "bgcolor": theme.surface},
-        }
-        for ts, kind in _breaks(chart).select("ts", "instrument_kind").iter_rows()
-    ]
+    """The kind from there on; of breaks that lie so near that names would cover each other, the first one's."""
+    found: list[dict[str, Any]] = []
+    places, last = {ts: row for row, ts in enumerate(chart.candles["ts"])}, -chart.candles.height
+    for ts, kind in _breaks(chart).select("ts", "instrument_kind").iter_rows():
+        share = places[ts] / chart.candles.height
+        if (places[ts] - last) / chart.candles.height < _APART:
+            continue
+        last = places[ts]
+        text = "kinds mixed" if "+" in kind else f"now {kind}"
+        found.append(
+            {
+                **{"x": ts, "xref": "x", "y": 1, "yref": "y domain", "text": text, "showarrow": False},
+                **{"xanchor": "right" if share > 0.5 else "left", "yanchor": "top", "bgcolor": theme.surface},
+                "font": {"size": 11, "color": BREAK},
+            }
+        )
+    return found
 
 
 def _volume(chart: Chart, theme: Theme) -> go.Bar:

@@ -1,4 +1,4 @@
-"""Bars: every symbol this second; series, signals, alphas, sources, the collector: tabs with an address of their own."""
+"""Bars: every symbol live; series, signals, alphas, sources, the collector: tabs with an address of their own."""
 
 from typing import Any
 

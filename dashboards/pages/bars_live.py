@@ -35,16 +35,22 @@ _NAMES = {
     "momentum_10": "Momentum 10",
 }
 _FORMATS = {"rsi_14": ".1f", "volume_ma_20": ".4~s"}
-_TONES: dict[str, widgets.Tone] = {"LIVE": "good", "DELAYED": "warn", "STALE": "bad", "CLOSED": "idle", "NO DATA": "bad"}
+_TONES: dict[str, widgets.Tone] = {
+    "LIVE": "good",
+    "DELAYED": "warn",
+    "STALE": "bad",
+    "CLOSED": "idle",
+    "NO DATA": "bad",
+}
 _COLUMNS = [
-    widgets.column("symbol", "Symbol", minWidth=112, pinned="left", cellClass="strong"),
-    widgets.column("state", "Data", minWidth=92, cellRenderer="BarsState"),
-    widgets.column("price", "Price", ",.6~g", minWidth=96, cellClass="strong"),
+    widgets.column("symbol", "Symbol", minWidth=130, pinned="left", cellClass="strong"),
+    widgets.column("state", "Data", minWidth=104, cellRenderer="BarsState"),
+    widgets.column("price", "Price", ",.6~g", minWidth=96, cellClass="strong ag-right-aligned-cell"),
     widgets.column("age_s", "Age", minWidth=72, type="rightAligned", valueFormatter={"function": "barsAge(params)"}),
     widgets.column("source", "Source, level", minWidth=128),
     widgets.column("market", "Market", minWidth=116),
-    widgets.column("warm", "Warm-up", minWidth=106, cellClassRules={"cell-slow": "params.value !== 'warm'"}),
-    widgets.column("values", "Values are", minWidth=106),
+    widgets.column("warm", "Warm-up", minWidth=124, cellClassRules={"cell-slow": "params.value !== 'warm'"}),
+    widgets.column("values", "Values are", minWidth=124),
     *(widgets.column(name, _NAMES[name], _FORMATS.get(name, ",.6~g"), minWidth=92) for name in VALUES),
 ]
 
@@ -80,12 +86,11 @@ def register(app: Dash, services: Services) -> None:
         _SECOND,
     )
     @in_thread
-    def look(_second: Any) -> Any:
-        found = readers.board(store=services.data.store, hot=services.bars_hot)
-        bars = services.settings.bars
-        shown = boards.rows(found, bars.stream, bars.indicators.warm_bars)
-        told = {"rows": shown, "stamp": clock.now().isoformat()}
-        return told, note(services), summary(found), widgets.grid_height(found.height)
+    def look(second: int | None) -> Any:
+        found, bars = board(services), services.settings.bars
+        rows = boards.rows(found, bars.stream, bars.indicators.warm_bars)
+        told = {"rows": rows, "stamp": f"{second} {clock.now().isoformat()}"}
+        return told, note(collecting(services)), summary(found), widgets.grid_height(found.height)
 
     # between two answers, and while none comes, the browser goes on counting ages
     app.clientside_callback(  # type: ignore[no-untyped-call]
@@ -93,9 +98,21 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def note(services: Services) -> list[Component]:
+def board(services: Services) -> pl.DataFrame:
+    """`readers.board`, from what one thread reads for all who look."""
+    now = services.bars_now
+    if not now.ready:
+        now.read()
+    return pl.DataFrame([one.row() for one in now.all()], schema=readers.BOARD)
+
+
+def collecting(services: Services) -> streams.StreamFacts | None:
+    """How the collector of bars stands; None where none can be."""
+    return next((one for one in streams.streams(services.settings) if one.domain == _DOMAIN), None)
+
+
+def note(found: streams.StreamFacts | None) -> list[Component]:
     """Why prices are not live, and what to do; nothing while the collector runs well."""
-    found = next((one for one in streams.streams(services.settings) if one.domain == _DOMAIN), None)
     if found is None or found.state in ("never", "ended"):
         reason = "No collector of bars runs, so prices are the closes of stored bars."
         return [html.Section([html.P(reason), html.Code(COMMAND, className="empty-command")], className="panel")]

@@ -89,10 +89,10 @@ def _pickers(services: Services, query: SeriesQuery) -> list[Component]:
     symbol = data.symbol_of(services, query)
     dates = dcc.DatePickerRange(
         id="bars-dates",
-        start_date=query.first,
-        end_date=query.last,
-        min_date_allowed=services.settings.bars.start_date,
-        max_date_allowed=clock.today(),
+        start_date=query.first and f"{query.first}",
+        end_date=query.last and f"{query.last}",
+        min_date_allowed=f"{services.settings.bars.start_date}",
+        max_date_allowed=f"{clock.today()}",
         display_format="YYYY-MM-DD",
     )
     return [
@@ -151,9 +151,7 @@ def register(app: Dash, services: Services) -> None:
         panes: list[str] | None,
     ) -> Any:
         layers = [*(lines or []), *(panes or [])]
-        query = SeriesQuery.stated(
-            symbol=symbol, timeframe=timeframe, span=span, first=first, last=last, layers=layers
-        )
+        query = SeriesQuery.stated(symbol=symbol, timeframe=timeframe, span=span, first=first, last=last, layers=layers)
         return query.text, span != CUSTOM
 
     @app.callback(
@@ -213,7 +211,8 @@ def said(chart: Chart) -> str:
     of = f", {merged} merged into one" if merged > 1 else ""
     until = candles["last"][-1] + chart.length
     n_missing = chart.gaps["n_missing"].sum()
-    holes = f" {n_missing:,} minutes of market time are missing in {chart.gaps.height:,} places." if n_missing else ""
+    where = f"{chart.gaps.height:,} place{'s' if chart.gaps.height > 1 else ''}"
+    holes = f" {n_missing:,} minutes of market time are missing, in {where}." if n_missing else ""
     lines = "" if chart.timeframe == "1m" else f" Lines are made of these {chart.timeframe} candles, VWAP of minutes."
     return f"{n:,} candles of {chart.timeframe}{of}, the last one closed {until:%Y-%m-%d %H:%M} UTC.{holes}{lines}"
 

@@ -69,7 +69,12 @@ def gauge(used: int, limit: int, said: str) -> Component:
     """A bar as full as a window of a budget is used up."""
     share = min(used / limit, 1.0) if limit else 1.0
     tone = "bad" if share >= _SPENT else "warn" if share >= _SCARCE else "good"
-    told = {"aria-label": said, "aria-valuenow": f"{used}", "aria-valuemin": "0", "aria-valuemax": f"{limit}"}
+    told: dict[str, Any] = {
+        "aria-label": said,
+        "aria-valuenow": f"{used}",
+        "aria-valuemin": "0",
+        "aria-valuemax": f"{limit}",
+    }
     bar: Any = html.Div(
         html.Div(className=f"gauge-used tone-{tone}", style={"width": f"{100 * share:.1f}%"}),
         className="gauge",

@@ -5,13 +5,21 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboards.pages import btc, crypto, equities, funding, overview, system, widgets
+from dashboards.pages import bars, btc, crypto, equities, funding, overview, system, widgets
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
 from market_assets.core.errors import MarketAssetsError
 from market_assets.tables import TABLES
 
-PAGES: tuple[Page, ...] = (overview.PAGE, equities.PAGE, btc.PAGE, funding.PAGE, crypto.PAGE, system.PAGE)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    equities.PAGE,
+    btc.PAGE,
+    funding.PAGE,
+    crypto.PAGE,
+    bars.PAGE,
+    system.PAGE,
+)
 REFRESH_MS = 10_000
 
 #: the look is chosen before anything is painted, so that it never flashes

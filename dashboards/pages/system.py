@@ -10,6 +10,7 @@ from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.pages import system_live, widgets, wording
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
+from dashboards.sources import trust
 from market_assets.core import clock
 
 _SHOWN_CHECKS = 40
@@ -99,8 +100,10 @@ def _sources(services: Services) -> Component:
         ("calls", "right"),
         ("success", "right"),
         ("p95", "right"),
+        ("trust", "right"),
         ("budget left", "right"),
     ]
+    trusted = trust(services.data)
     rows = [
         [
             source.name,
@@ -110,6 +113,7 @@ def _sources(services: Services) -> Component:
             wording.count(source.total_calls),
             wording.percent(source.success_rate),
             wording.milliseconds(source.latency_p95_ms),
+            f"{trusted[source.name]:.2f}" if source.name in trusted else "",
             ", ".join(f"{w.left:,}/{w.limit:,} {w.window}" for w in source.budget) or "no limit",
         ]
         for source in facts

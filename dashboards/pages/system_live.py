@@ -58,21 +58,55 @@ def _stream(domain: str, told: Mapping[str, Any]) -> Component:
 
 
 def _rows(told: Mapping[str, Any]) -> list[list[str]]:
-    reached = [f"{told[name]:,} {word}" for name, word in (("reconnects", "anew"), ("refusals", "refused"))]
-    unread = f", {told['malformed']:,} unreadable" if told["malformed"] else ""
-    last = wording.age(told["last_message_age_s"])
     lost = f", {told['dropped_bars']:,} dropped" if told["dropped_bars"] else ""
     return [
         ["process", f"{told['pid']}, since {wording.instant(told['started_at'])}, {told['vendors']}"],
-        ["connected since", wording.instant(told["connected_since"])],
-        ["last message", last if told["last_message_at"] is None else f"{last} ago{unread}"],
-        ["connections", ", ".join(reached)],
-        ["delay of messages", _delay(told)],
-        ["late candles", wording.count(told["late_bars"])],
+        *(_of_bars(told) if "cycles" in told else _of_a_venue(told)),
         ["filled by REST", f"{told['filled_bars']:,}, {told['given_up_bars']:,} given up"],
         ["stored", f"{told['flushed_rows']:,}, {told['unflushed_bars']:,} waiting{lost}"],
         ["last stored", f"{wording.instant(told['last_flush_at'])}{_took(told['flush_s'])}"],
     ]
+
+
+def _of_a_venue(told: Mapping[str, Any]) -> list[list[str]]:
+    reached = [f"{told[name]:,} {word}" for name, word in (("reconnects", "anew"), ("refusals", "refused"))]
+    unread = f", {told['malformed']:,} unreadable" if told["malformed"] else ""
+    return [
+        ["connected since", wording.instant(told["connected_since"])],
+        ["last message", f"{_ago(told)}{unread}"],
+        ["connections", ", ".join(reached)],
+        ["delay of messages", _delay(told)],
+        ["late candles", wording.count(told["late_bars"])],
+    ]
+
+
+def _of_bars(told: Mapping[str, Any]) -> list[list[str]]:
+    stale = f", {told['n_stale']:,} of them stale" if told["n_stale"] else ""
+    ranks = [f"{name} {wording.milliseconds(told[f'cycle_{name}_ms'])}" for name in ("p50", "p95", "p99")]
+    cycles = f", {told['missed_seconds']:,} s missed" if told["missed_seconds"] else ""
+    warm = f"{told['n_warm']:,} of {told['n_symbols']:,} symbols"
+    return [
+        ["markets open", f"{told['n_open']:,} of {told['n_symbols']:,}{stale}"],
+        ["values warm", f"{warm}, warming" if told["warming"] else warm],
+        ["last answer", _ago(told)],
+        [f"cycles every {told['interval_s']:g} s", f"{', '.join(ranks)}{cycles}"],
+        *([name, _asked(source)] for name, source in told["sources"].items()),
+        ["late quotes", wording.count(told["late_bars"])],
+        *([["Redis", told["redis"]]] if told["redis"] else []),
+    ]
+
+
+def _asked(source: Mapping[str, Any]) -> str:
+    """What a source is asked for, how often, and why not more often."""
+    every = source["effective_interval_s"]
+    pace = f", {source['n_symbols']:,} symbols every {every:,.3g} s" if every is not None else ""
+    why = f" ({source['why']})" if source["why"] else ""
+    return f"{source['state'].replace('_', ' ')}{pace}{why}"
+
+
+def _ago(told: Mapping[str, Any]) -> str:
+    last = wording.age(told["last_message_age_s"])
+    return last if told["last_message_at"] is None else f"{last} ago"
 
 
 def _delay(told: Mapping[str, Any]) -> str:

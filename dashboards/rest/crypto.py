@@ -17,16 +17,13 @@ from dashboards.rest.crypto_bodies import (
 )
 from dashboards.rest.crypto_rows import (
     KLINES,
-    Limit,
     OneSymbol,
     SymbolName,
     known_symbol,
     known_timeframe,
-    most,
-    page_of_bars,
-    since,
 )
 from dashboards.rest.errors import RESPONSES
+from dashboards.rest.paging import Limit, most, page_of_bars, since
 from dashboards.rest.requests import AsOf, RangeOf, ServicesOf, cached
 from market_assets.core import clock
 from market_assets.crypto import readers

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboards.rest.answers import rows
 from dashboards.rest.crypto_bodies import EquityBody, MetricsBody, TradesBody
-from dashboards.rest.crypto_rows import Limit, OneSymbol, known_symbol, most
+from dashboards.rest.crypto_rows import OneSymbol, known_symbol
 from dashboards.rest.errors import RESPONSES
+from dashboards.rest.paging import Limit, most
 from dashboards.rest.requests import AsOf, RangeOf, ServicesOf, cached
 from dashboards.services import Services
 from market_assets.crypto import readers

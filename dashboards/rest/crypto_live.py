@@ -17,7 +17,6 @@ asks for, or from a page of another site, the handshake is refused (403).
 import asyncio
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +24,7 @@ from starlette.concurrency import run_in_threadpool
 from dashboards.live import View
 from dashboards.rest.answers import encode
 from dashboards.rest.crypto_rows import known_symbol
+from dashboards.rest.sockets import BROKEN, BUSY, FOREIGN, NO_SUCH_SYMBOL, may_look, until_gone
 from dashboards.services import Services
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError, UnknownName
@@ -35,24 +35,23 @@ router = APIRouter()
 _MOST_WATCHERS = 200
 #: bytes that a closing frame has for its reason
 _REASON = 123
-_NO_SUCH_SYMBOL, _BUSY, _BROKEN, _FOREIGN = 4404, 1013, 1011, 4403
 
 
 @router.websocket("/ws/crypto/{symbol}")
 async def live(socket: WebSocket, symbol: str) -> None:
     """Send the state of a symbol, and again with every change, until one side leaves."""
     app: Services = socket.app.state.services
-    if not _may_look(socket, app.settings.api.cors_origins):
-        await socket.close(_FOREIGN)
+    if not may_look(socket, app.settings.api.cors_origins):
+        await socket.close(FOREIGN)
         return
     await socket.accept()
     if app.crypto_live.watchers >= _MOST_WATCHERS:
-        await socket.close(_BUSY, f"{_MOST_WATCHERS} watch already; come back later")
+        await socket.close(BUSY, f"{_MOST_WATCHERS} watch already; come back later")
         return
     try:
         name = await run_in_threadpool(known_symbol, app, symbol)
     except MarketAssetsError as refused:
-        code = _NO_SUCH_SYMBOL if isinstance(refused, UnknownName) else _BROKEN
+        code = NO_SUCH_SYMBOL if isinstance(refused, UnknownName) else BROKEN
         await socket.close(code, _short(str(refused)))
         return
     try:
@@ -64,7 +63,7 @@ async def live(socket: WebSocket, symbol: str) -> None:
 async def _send_changes(socket: WebSocket, app: Services, symbol: str) -> None:
     sent: Collection[Candle] = frozenset()
     with app.crypto_live.watching(symbol) as watch:
-        gone = asyncio.create_task(_until_gone(socket))
+        gone = asyncio.create_task(until_gone(socket))
         try:
             while await _first(watch.changed, gone):
                 watch.changed.clear()
@@ -76,12 +75,6 @@ async def _send_changes(socket: WebSocket, app: Services, symbol: str) -> None:
                 sent = frozenset(view.closed)
         finally:
             gone.cancel()
-
-
-async def _until_gone(socket: WebSocket) -> None:
-    """Return when the client has left, or the app stops."""
-    while (await socket.receive())["type"] != "websocket.disconnect":
-        pass
 
 
 async def _first(changed: asyncio.Event, gone: "asyncio.Task[None]") -> bool:
@@ -113,12 +106,6 @@ def _message(symbol: str, view: View, sent: Collection[Candle], *, is_demo: bool
 
 def _candle(candle: Candle) -> dict[str, Any]:
     return {name: value for name, value in candle._asdict().items() if name not in ("symbol", "ingested_at")}
-
-
-def _may_look(socket: WebSocket, origins: Collection[str]) -> bool:
-    """Browsers let pages of any site open a WebSocket, so it is up to us to keep them to ours and the allowed ones."""
-    origin = socket.headers.get("origin")
-    return origin is None or origin in origins or urlsplit(origin).netloc == socket.headers.get("host")
 
 
 def _short(text: str) -> str:

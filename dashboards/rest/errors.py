@@ -1,6 +1,7 @@
 """Every failure as `{"detail": str, "code": str}`, with the status its kind deserves."""
 
 import math
+import sys
 from typing import Any
 
 import structlog
@@ -78,12 +79,23 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def register(app: FastAPI) -> None:
-    """Install the handlers."""
+    """Install the handlers, and have failures logged without the values of variables."""
+    _log_plainly()
     app.exception_handler(ApiError)(_api_error)
     app.exception_handler(MarketAssetsError)(_known)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(Exception)(_unexpected)
+
+
+def _log_plainly() -> None:
+    """Plain tracebacks: structlog's own show every variable, keys among them, and take seconds a failure."""
+    if not structlog.is_configured():
+        *processors, _ = structlog.get_config()["processors"]
+        plain = structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        structlog.configure(processors=[*processors, plain])
 
 
 async def _api_error(_request: Request, error: Exception) -> Response:

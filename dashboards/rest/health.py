@@ -104,7 +104,7 @@ def cache_health(app: ServicesOf) -> Response:
 @router.post("/api/cache/clear")
 def clear_cache(app: ServicesOf, _writer: Writer) -> Response:
     """Drop kept answers and frames. Stored data are never a cache and stay."""
-    cleared = app.cache.clear() + app.data.forget()
+    cleared = app.cache.clear() + app.data.forget() + app.bars_now.forget()
     body = {
         "status": "success",
         "message": "response cache and hot reads cleared; stored data are untouched",

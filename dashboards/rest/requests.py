@@ -17,12 +17,13 @@ _Value = TypeVar("_Value")
 Body = TypeVar("Body", dict[str, Any], list[dict[str, Any]])
 
 
-def services(request: Request) -> Services:
+# routes that must be quick wait for no thread: what reads a request alone is done where it came in
+async def services(request: Request) -> Services:
     """The services of the app that got the request."""
     return cast(Services, request.app.state.services)
 
 
-def _as_of(
+async def _as_of(
     as_of: Annotated[str | None, Query(description="Answer with the versions published at this UTC instant")] = None,
 ) -> datetime | None:
     return _parsed("as_of", as_of, clock.instant)

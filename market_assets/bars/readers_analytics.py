@@ -20,7 +20,6 @@ from market_assets.reading import Moment, Wanted
 from market_assets.settings import settings
 from resources.stores.protocol import PartitionStore
 
-
 #: common minutes below which nothing is said of how two symbols move
 _MIN_COMMON = 30
 

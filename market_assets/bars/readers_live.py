@@ -231,11 +231,11 @@ def _all(
         hots = {one.symbol: one for each in told if (one := of_hot(each, found, now)) is not None}
         alive = any(one.state == "CLOSED" for one in hots.values()) and is_alive(cache.status(), now)
     lacking = [symbol for symbol in symbols if not stands(hots.get(symbol), alive=alive)]
-    stored = _stored(lacking, store or store_in_force(), found, known, now) if lacking else {}
-    return [_better(hots.get(symbol), stored.get(symbol)) or _nothing(symbol, found, now) for symbol in symbols]
+    stored = stored_latest(lacking, store or store_in_force(), found, known, now) if lacking else {}
+    return [better(hots.get(symbol), stored.get(symbol)) or nothing(symbol, found, now) for symbol in symbols]
 
 
-def _better(hot: Latest | None, stored: Latest | None) -> Latest | None:
+def better(hot: Latest | None, stored: Latest | None) -> Latest | None:
     """What the hot cache has, unless the graph has a bar that opened after it."""
     if hot is None or stored is None:
         return hot or stored
@@ -243,16 +243,18 @@ def _better(hot: Latest | None, stored: Latest | None) -> Latest | None:
     return hot if hot.at >= stored.at - _MINUTE else stored
 
 
-def _nothing(symbol: str, found: Settings, now: datetime) -> Latest:
+def nothing(symbol: str, found: Settings, now: datetime) -> Latest:
+    """A symbol that nothing is known of but its hours."""
     is_open, next_open = hours(found.bars.instrument(symbol).calendar, now)
     return Latest(
         symbol=symbol, state="NO DATA", market_open=is_open, next_open=next_open, values=dict.fromkeys(VALUES)
     )
 
 
-def _stored(
+def stored_latest(
     symbols: Sequence[str], store: PartitionStore, found: Settings, as_of: datetime | None, now: datetime
 ) -> dict[str, Latest]:
+    """Symbol -> how it stands by stored rows, of those that have any."""
     minutes = _newest(store, MINUTE, symbols, _OF_MINUTE, as_of)
     values = _newest(store, INDICATORS, symbols, _OF_VALUES, as_of)
     return {

@@ -81,6 +81,10 @@ class MacroSettings(Section):
     z_window: Annotated[int, Field(ge=2)] = Field(60, description="Observations before one that it is compared with")
     fred: FredSettings = FredSettings()
 
+    def __hash__(self) -> int:
+        # its mapping has no hash, and settings are keys
+        return hash(self.model_dump_json())
+
 
 class SignalSettings(Section):
     """The alphas, their score and their grades."""
@@ -97,6 +101,10 @@ class SignalSettings(Section):
         {}, description="Weight of an alpha, 1 unless set"
     )
     ttl_min: Count = Field(15, description="Minutes after which a signal is shown no more")
+
+    def __hash__(self) -> int:
+        # its mapping has no hash, and settings are keys
+        return hash(self.model_dump_json())
 
 
 class RiskSettings(Section):

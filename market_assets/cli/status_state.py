@@ -19,8 +19,9 @@ from dashboards.data import PublishedData, TableFacts
 from dashboards.orchestrator import Daemon, Orchestrator, OrchestratorUnavailable, Run
 from dashboards.sources import SourceFacts, Sources
 from dashboards.stopped import Standstill, standstill
-from dashboards.streams import streams
-from market_assets.cli import status_crypto
+from dashboards.streams import StreamFacts, streams
+from market_assets.cli import status_bars, status_crypto
+from market_assets.cli.status_bars import BarLine, PolledLine
 from market_assets.cli.status_crypto import AccountLine, Reached, SymbolLine
 from market_assets.core import clock
 from market_assets.funding import readers
@@ -69,6 +70,8 @@ class State:
     exchanges: tuple[ExchangeLine, ...]
     symbols: tuple[SymbolLine, ...]
     account: AccountLine | None
+    bars: tuple[BarLine, ...]
+    polled: tuple[PolledLine, ...]
     sources: tuple[SourceFacts, ...]
     tables: tuple[TableFacts, ...]
 
@@ -86,15 +89,18 @@ class Looks:
         """How things stand now."""
         described = self._data.store.describe()
         daemons, runs = self._dagster()
+        collectors = streams(self._settings)
         return State(
             at=clock.now(),
             store=f"{described.kind} at {described.location}",
             stopped=standstill(self._settings),
-            services=(*daemons, _webserver(), *self._own_services()),
+            services=(*daemons, _webserver(), *self._own_services(collectors)),
             runs=runs,
             exchanges=self._exchanges(),
             symbols=status_crypto.symbols(self._settings, self._data),
             account=status_crypto.account(self._data),
+            bars=status_bars.symbols(self._settings, self._data, collectors),
+            polled=status_bars.polled(collectors),
             sources=tuple(self._sources.facts()),
             tables=tuple(self._data.tables()),
         )
@@ -106,14 +112,14 @@ class Looks:
             return [Service("dagster daemons", "unknown", str(unknown))], None
         return [_of_daemon(daemon) for daemon in daemons], tuple(runs)
 
-    def _own_services(self) -> list[Service]:
+    def _own_services(self, collectors: list[StreamFacts]) -> list[Service]:
         """The app where the settings say it listens, the sandbox where it stands for the vendors, the collectors."""
         api = self._settings.api
         found = [_listening("app", _LOOPBACK.get(api.host, api.host), api.port)]
         if self._settings.vendors == "sandbox":
             where = urlsplit(self._settings.sandbox_url)
             found.append(_listening("sandbox", where.hostname or "127.0.0.1", where.port or 80))
-        return [*found, *(Service(*status_crypto.service(one)) for one in streams(self._settings))]
+        return [*found, *(Service(*status_crypto.service(one)) for one in collectors)]
 
     def _exchanges(self) -> tuple[ExchangeLine, ...]:
         """The exchanges in use that anything is stored of, in the order of the settings."""

@@ -14,6 +14,7 @@ from dashboards.orchestrator import Run
 from dashboards.pages import wording
 from dashboards.sources import SourceFacts
 from dashboards.stopped import Standstill
+from market_assets.cli.status_bars import BarLine, PolledLine
 from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Service, State
 from market_assets.core import clock
@@ -24,6 +25,9 @@ _RUNS = 8
 _STALE_S, _DEAD_S = 600.0, 1800.0
 #: 1.5 and 3 times the five minutes between two runs of the running day
 _LATE_S, _GONE_S = 450.0, 900.0
+#: the same of minute bars, in time of their market: 15 and 60 minutes
+_BEHIND_S, _LOST_S = 900.0, 3600.0
+_ASKED = ("polling", "closed")
 _COMPLETE, _HIGH = 95.0, 80.0
 _TONES = {
     **{"up": "green", "down": "red", "unknown": "yellow", "silent": "yellow"},
@@ -37,6 +41,7 @@ def whole(state: State, width: int) -> RenderableType:
     told = Text(f"store: {state.store}\nat: {state.at:%Y-%m-%d %H:%M:%S}Z\n")
     head = Group(*stopped(state.stopped), told)
     domains = [*exchanges(state.exchanges, width), *crypto(state.symbols, state.account)]
+    domains += [*bars(state.bars), *polled(state.polled)]
     now = [services(state.services), runs(state), *domains, *sources(state.sources)]
     if width < _WIDE:
         return Group(head, *_spaced([*now, tables(state.tables)]))
@@ -109,6 +114,33 @@ def crypto(symbols: Sequence[SymbolLine], account: AccountLine | None) -> list[R
         drawdown = wording.percent(account.drawdown_ratio)
         shown.append(Text(f"paper account {account.day}: equity {equity}, drawdown {drawdown}, {held}"))
     return shown
+
+
+def bars(found: Sequence[BarLine]) -> list[Table]:
+    """The newest minute and quote of each symbol; nothing of what is neither stored nor collected."""
+    if not found:
+        return []
+    table = _table("bars", "symbol", "market", "newest minute closed", "age", "quote")
+    _right(table, 3, 4)
+    for one in found:
+        closed = f"{one.closed_at:%Y-%m-%d %H:%M}Z" if one.closed_at is not None else ""
+        quote = "" if one.quote_age_s is None else wording.age(one.quote_age_s)
+        is_open = "open" if one.is_open else "closed"
+        _add(table, one.symbol, is_open, closed, _aged(one.age_s, _BEHIND_S, _LOST_S), quote)
+    return [table]
+
+
+def polled(found: Sequence[PolledLine]) -> list[Table]:
+    """How often the collector of bars asks each source, and why not more often; nothing while none runs."""
+    if not found:
+        return []
+    table = _table("live sources", "source", "state", "symbols", "every", "why")
+    _right(table, 2, 3)
+    for one in found:
+        every = "" if one.interval_s is None else f"{one.interval_s:,.3g} s"
+        state = Text(one.state.replace("_", " "), style="green" if one.state in _ASKED else "yellow")
+        _add(table, one.source, state, f"{one.n_symbols:,}", every, one.why or "")
+    return [table]
 
 
 def sources(found: Iterable[SourceFacts]) -> list[Table]:

@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import Self
 
 import dagster as dg
+from dagster._core.definitions.partitions.context import partition_loading_context
+from dagster._core.instance import DynamicPartitionsStore
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from market_assets.core import clock
@@ -47,6 +49,25 @@ class Span:
         return clock.instant(self.days[-1]) + _DAY
 
 
+class Pairs(dg.MultiPartitionsDefinition):
+    """Two dimensions whose pairs are made anew only when a dimension has other keys.
+
+    Dagster lists all of them in each step of checks, which is tens of thousands of objects each time.
+    """
+
+    _made: tuple[list[list[str]], Sequence[dg.MultiPartitionKey]] = ([], [])
+
+    def get_partition_keys(
+        self, current_time: datetime | None = None, dynamic_partitions_store: DynamicPartitionsStore | None = None
+    ) -> Sequence[dg.MultiPartitionKey]:
+        """Every pair, in the order of the dimensions."""
+        with partition_loading_context(current_time, dynamic_partitions_store):
+            names = [list(dimension.partitions_def.get_partition_keys()) for dimension in self.partitions_defs]
+            if names != self._made[0]:
+                self._made = names, super().get_partition_keys()
+            return self._made[1]
+
+
 def years(start_year: int) -> dg.TimeWindowPartitionsDefinition:
     """Calendar years from `start_year`, the running one included."""
     return dg.TimeWindowPartitionsDefinition(start=str(start_year), cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1)
@@ -69,11 +90,9 @@ def window(first: int, last: int) -> dg.TimeWindowPartitionMapping:
     )
 
 
-def by_symbol_and_year(
-    symbols: dg.DynamicPartitionsDefinition, year: dg.TimeWindowPartitionsDefinition
-) -> dg.MultiPartitionsDefinition:
+def by_symbol_and_year(symbols: dg.DynamicPartitionsDefinition, year: dg.TimeWindowPartitionsDefinition) -> Pairs:
     """One partition per symbol and year, keyed `AAPL|2020`."""
-    return dg.MultiPartitionsDefinition({"symbol": symbols, "year": year})
+    return Pairs({"symbol": symbols, "year": year})
 
 
 def same_symbol_with_previous_year() -> dg.MultiPartitionMapping:

@@ -9,4 +9,4 @@ _CRYPTO = settings().crypto
 
 SYMBOL = dg.StaticPartitionsDefinition(list(_CRYPTO.symbols))
 DAY = partitions.days(_CRYPTO.start_date)
-SYMBOL_DAY = dg.MultiPartitionsDefinition({"day": DAY, "symbol": SYMBOL})
+SYMBOL_DAY = partitions.Pairs({"day": DAY, "symbol": SYMBOL})

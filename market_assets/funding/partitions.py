@@ -11,4 +11,4 @@ _FUNDING = settings().funding
 #: exchanges in use come first, so that one range covers them; those not in use keep their partitions
 EXCHANGE = dg.StaticPartitionsDefinition(list(dict.fromkeys((*_FUNDING.enabled, *EXCHANGES))))
 DAY = partitions.days(_FUNDING.start_date)
-EXCHANGE_DAY = dg.MultiPartitionsDefinition({"day": DAY, "exchange": EXCHANGE})
+EXCHANGE_DAY = partitions.Pairs({"day": DAY, "exchange": EXCHANGE})

@@ -110,7 +110,13 @@ def _shared_home(home: StoredHome) -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="stored-home-")
 
 
-@functools.cache
+#: by home and what its settings say: settings with mappings in them have no hash
+_APPS: dict[tuple[StoredHome, str], FastAPI] = {}
+
+
 def _shared_app(home: StoredHome, found: Settings) -> FastAPI:
-    home.fill(found)
-    return create_app(found)
+    key = (home, found.model_dump_json())
+    if key not in _APPS:
+        home.fill(found)
+        _APPS[key] = create_app(found)
+    return _APPS[key]

@@ -228,11 +228,14 @@ def test_the_limit_of_the_whole_api_holds_here_too(btc: Settings):
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_defect_is_500_without_internals(client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str):
-    """Whatever breaks inside, the client learns that it broke and nothing else."""
+def test_a_defect_is_500_without_internals(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str
+):
+    """Whatever breaks inside, the client learns that it broke and nothing else; the log says where, without values."""
 
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("/secret/place")
+        held = "-".join(["value", "of", "a", "variable"])
+        raise RuntimeError("/secret/place" + held[:0])
 
     for name in ("get_all_features", "get_latest_signals", "get_performance_metrics", "get_table_states"):
         monkeypatch.setattr(readers, name, broken)
@@ -240,6 +243,9 @@ def test_a_defect_is_500_without_internals(client: TestClient, monkeypatch: pyte
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal_error"
     assert "secret" not in answer.text
+    logged = capsys.readouterr().out
+    assert "RuntimeError: /secret/place" in logged
+    assert "value-of-a-variable" not in logged
 
 
 @pytest.mark.parametrize("path", ROUTES[:-1])

@@ -259,6 +259,6 @@ def test_sources_have_two_budgets(home: object, monkeypatch: pytest.MonkeyPatch)
     assert found["binance_usdm"].budget_left == 497
     assert [window.window for window in found["polygon"].budget] == ["minute"]
     assert (
-        'source_budget_left{source="bybit",window="second (market)"}'
+        'budget_remaining{source="bybit",window="second (market)"}'
         in TestClient(create_app(configured)).get("/metrics").text
     )

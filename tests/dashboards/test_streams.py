@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from dashboards.app import create_app
 from dashboards.health import report
-from dashboards.streams import StreamFacts, streams
+from dashboards.streams import StreamFacts, stream
 from market_assets.settings import Settings
 from resources.stream.hot import hot_path
 
@@ -32,8 +32,7 @@ def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def judged(found: Settings, **values: Any) -> StreamFacts:
     """The collector that wrote this status."""
     crypto_home.stream(found, **values).close()
-    (one,) = streams(found)
-    return one
+    return stream(found, "crypto")
 
 
 def shown(found: Settings) -> str:
@@ -106,7 +105,7 @@ def test_a_cache_that_is_broken_is_told(found: Settings):
     with sqlite3.connect(hot_path(found, "crypto")) as db:
         db.execute("UPDATE status SET body = '{'")
     db.close()
-    (one,) = streams(found)
+    one = stream(found, "crypto")
     assert (one.state, "not readable" in str(one.detail)) == ("dead", True)
     assert report(found)["components"]["stream"]["status"] == "degraded"
     assert "not readable" in shown(found)
@@ -149,8 +148,8 @@ def test_metrics_are_those_of_the_collector(found: Settings):
         ("stream_flushed_rows_total", "crypto"): 7_890.0,
         ("stream_unflushed_bars", "crypto"): 4.0,
         ("stream_flush_seconds", "crypto"): 0.0125,
-        ("stream_collect_latency_ms", "0.5", "crypto"): 81.0,
-        ("stream_collect_latency_ms", "0.95", "crypto"): 240.0,
+        ("stream_message_delay_ms", "0.5", "crypto"): 81.0,
+        ("stream_message_delay_ms", "0.95", "crypto"): 240.0,
     }
     body = TestClient(create_app(found)).get("/metrics/json").json()
     assert body["counters"]['stream_reconnects_total{stream="crypto"}'] == 3.0

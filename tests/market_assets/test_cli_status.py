@@ -18,6 +18,7 @@ import pytest
 
 from dashboards.orchestrator import Daemon
 from market_assets.cli import status_state
+from market_assets.cli.status_bars import BarLine, PolledLine
 from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Looks, Service
 from market_assets.core import clock
@@ -25,7 +26,7 @@ from market_assets.settings import load, settings
 from resources import stop_marker as marker
 from resources.http.budget import Budget
 from resources.http.state import VendorState, fingerprint
-from tests.dashboards import crypto_home, dagster_home, funding_home
+from tests.dashboards import bars_collector, crypto_home, dagster_home, funding_home
 
 COMMAND = [sys.executable, "-c", "from market_assets.cli import main; main()", "status"]
 MINUTE = 60.0
@@ -81,9 +82,10 @@ def test_an_empty_home_has_tables_and_says_what_is_unknown(home: Path):
         ("dagster webserver", "unknown"),
         ("app", "down"),
         ("crypto stream", "down"),
+        ("bars stream", "down"),
     ]
     assert (found.runs, found.exchanges, found.sources) == (None, (), ())
-    assert (found.stopped, found.symbols, found.account) == (None, (), None)
+    assert (found.stopped, found.symbols, found.account, found.bars, found.polled) == (None, (), None, (), ())
     assert not any(one.partitions for one in found.tables)
 
 
@@ -205,6 +207,23 @@ def test_a_collector_is_told_by_what_it_last_said(
     """Since when it runs and when its venue last spoke; one that was stopped, and one that was killed."""
     crypto_home.stream(crypto_home.configure(monkeypatch, API__PORT="9"), **values).close()
     assert (service("crypto stream").state, said in service("crypto stream").said) == (state, True)
+
+
+def test_the_collector_of_bars_is_told_with_its_symbols_and_sources(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nothing is stored yet, so a symbol has a quote and no minute; each source says how often it is asked, and why."""
+    found = bars_collector.configure(monkeypatch, API__PORT="9")
+    bars_collector.write(found, bars_collector.status())
+    told = service("bars stream")
+    assert (told.state, told.said) == ("up", "process 4711 since 2026-10-05 11:03Z, last message 1 s ago")
+    state = Looks(settings()).state()
+    assert state.bars == (BarLine("BTCUSD", True, None, None, 1.0), BarLine("EURUSD", True, None, None, 1.0))
+    assert state.polled == (
+        PolledLine("yahoo", "polling", 2, 1.0, None),
+        PolledLine("twelvedata", "slower", 2, 324.0, bars_collector.WAITS),
+    )
+    bars_collector.write(found, bars_collector.status(running=False))
+    ended = Looks(settings()).state()
+    assert (service("bars stream").state, ended.bars, ended.polled) == ("down", (), ())
 
 
 def test_a_home_that_was_stopped_says_so(home: Path, monkeypatch: pytest.MonkeyPatch):

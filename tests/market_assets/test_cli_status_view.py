@@ -12,6 +12,7 @@ from dashboards.orchestrator import Run
 from dashboards.sources import SourceFacts, WindowLeft
 from dashboards.stopped import Standstill
 from market_assets.cli import status_view
+from market_assets.cli.status_bars import BarLine, PolledLine
 from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Service, State
 from market_assets.core import clock
@@ -71,7 +72,7 @@ def run(number: int, **facts: object) -> Run:
 def state(**parts: object) -> State:
     """A state with nothing in it but `parts`."""
     empty: dict = {"services": (), "runs": (), "exchanges": (), "symbols": (), "sources": (), "tables": ()}
-    empty |= {"stopped": None, "account": None}
+    empty |= {"stopped": None, "account": None, "bars": (), "polled": ()}
     return State(**{"at": NOW, "store": "duckdb at data/lake", **empty, **parts})  # type: ignore[arg-type]
 
 
@@ -220,6 +221,43 @@ def test_the_account_is_one_line(account: AccountLine, said: str):
     """Equity, drawdown and what it holds at the end of its newest day."""
     assert printed(status_view.crypto((), account), 120) == [said]
     assert status_view.crypto((), None) == []
+
+
+def test_bars_are_told_by_market_minute_and_quote():
+    """Ages of market time: green up to 15 minutes, red beyond 60; what is unknown is left out."""
+    lines = (
+        BarLine("BTCUSD", True, NOW, 900.0, 1.0),
+        BarLine("EURUSD", True, NOW, 901.0, 75.0),
+        BarLine("NAS100", False, NOW, 3_601.0, None),
+        BarLine("XAUUSD", True, None, None, None),
+    )
+    shown = status_view.bars(lines)
+    assert [words(line) for line in printed(shown)[2:]] == [
+        ["BTCUSD", "open", "2026-10-05 12:03Z", "15 min", "1 s"],
+        ["EURUSD", "open", "2026-10-05 12:03Z", "15 min", "1 min"],
+        ["NAS100", "closed", "2026-10-05 12:03Z", "60 min"],
+        ["XAUUSD", "open", "none"],
+    ]
+    colours = coloured(shown)
+    assert [colours.count(code) for code in ("\x1b[32m", "\x1b[33m", "\x1b[31m")] == [1, 1, 1]
+    assert status_view.bars(()) == []
+
+
+def test_live_sources_are_told_by_pace_and_reason():
+    """How far apart two quotes of a symbol are, and why no nearer; one that is not asked has no pace."""
+    lines = (
+        PolledLine("yahoo", "polling", 11, 1.0, None),
+        PolledLine("twelvedata", "slower", 7, 324.04, "a round counts as 7"),
+        PolledLine("polygon", "not_entitled", 0, None, "no key"),
+    )
+    shown = status_view.polled(lines)
+    assert [words(line) for line in printed(shown)[2:]] == [
+        ["yahoo", "polling", "11", "1 s"],
+        ["twelvedata", "slower", "7", "324 s", "a round counts as 7"],
+        ["polygon", "not entitled", "0", "no key"],
+    ]
+    assert [coloured(shown).count(code) for code in ("\x1b[32m", "\x1b[33m")] == [1, 2]
+    assert status_view.polled(()) == []
 
 
 def test_a_home_that_stands_still_says_so_first():

@@ -133,7 +133,7 @@ def test_bars_are_asked_for_as_often_as_told(settings: Settings, monkeypatch: py
         status, newest = hot.status(), hot.latest("BTCUSD")
         if status is None or newest is None or newest.values["price"] is None:
             return False
-        return all(one.calls.get("ok", 0) > 1 for one in status.sources) and status.filled_bars > 80
+        return all(one.calls.get("ok", 0) > 1 for one in status.sources) and newest.values["is_warm"]
 
     process = started("--domain", "bars", "--interval", "0.5")
     try:

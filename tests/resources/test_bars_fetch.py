@@ -86,6 +86,8 @@ def test_what_is_told_of_a_day(desk: Desk, store: PartitionStore) -> None:
         "duplicates": 0,
         "batch_quality": 1.0,
         "disagreements": [],
+        "disagreements_warn": 0,
+        "disagreements_error": 0,
         "stream_revised_rows": 0,
         "stream_revised_max_rel_diff": None,
         "complete": True,

@@ -167,9 +167,9 @@ class TestFilling:
         desk.sources["alphavantage"].price = 105.0
         found = ask(desk)
         assert found.frame.select("source", "close").unique().rows() == [("alphavantage", 105.0)]
-        assert found.disagreements == (
+        assert [one.text for one in found.disagreements] == [
             "sources_disagree (error): alphavantage and yahoo differ by 5.000% (median of 720 common minutes)",
-        )
+        ]
 
     def test_partial_stays_partial(self, tmp_path: Path) -> None:
         """Where minutes may lack trades, 60 % of them are accepted: 60 % rows, and nothing is made up."""

@@ -48,7 +48,7 @@ def outcomes_known(frame: pl.DataFrame, truncated: pl.DataFrame) -> Judgement:
     `truncated`: signals computed again from the bars up to an instant of the day; empty where nothing is to be judged.
     """
     known = truncated["signal_time"].max()
-    same = frame.filter(pl.col("symbol").is_in(truncated["symbol"].unique()), pl.col("signal_time") <= known)
+    same = frame.filter(pl.col("symbol").is_in(truncated["symbol"].unique().implode()), pl.col("signal_time") <= known)
     own = same.join(
         truncated.select(pl.col("ts").dt.date().unique()), left_on=pl.col("ts").dt.date(), right_on="ts", how="semi"
     )

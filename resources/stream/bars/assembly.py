@@ -117,8 +117,8 @@ class Beginning:
     ) -> None:
         self._settings, self._watched, self._cycle, self._landing, self._now = settings, watched, cycle, landing, now
 
-    def __call__(self) -> list[LiveBar]:
-        """Put it into memory, ask for the tail by REST, and return all bars that are known."""
+    def __call__(self) -> None:
+        """Put it into memory, and ask for the tail by REST."""
         now = self._now()
         ring, rows = self._cycle.ring, range(len(self._watched.symbols))
         for row in rows:
@@ -129,7 +129,6 @@ class Beginning:
             last = ring.last(row)
             self._cycle.filling.ask(row, since if last is None else last.ts + MINUTE, self._cycle.builder.start)
         self._cycle.values.remake(rows, wait=True)
-        return [bar for row in rows for bar in ring.after(row, None)]
 
     def _stored(self, symbol: str, since: datetime, now: datetime) -> list[LiveBar]:
         days = [(since + n * _DAY).date() for n in range((now.date() - since.date()).days + 1)]

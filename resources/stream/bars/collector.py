@@ -28,6 +28,7 @@ from resources.stream.bars.measures import Histogram, Newest
 from resources.stream.bars.pollers import Poller
 from resources.stream.bars.records import Forming, LiveBar
 from resources.stream.bars.redis_hot import RedisHot
+from resources.stream.bars.ring import micros
 from resources.stream.bars.status import BarsStatus
 from resources.stream.hot import HotWriter
 
@@ -36,8 +37,8 @@ log = logging.getLogger(__name__)
 Hot = HotWriter[LiveBar, Forming, BarsStatus]
 #: of the 5 s that a shutdown may take
 _LAST_FLUSH_S, _LAST_REDIS_S = 3.5, 0.5
-#: bars that one cycle puts into a hot cache that has to be filled anew
-_PART = 1000
+#: bars that one cycle puts into a hot cache beside those that closed
+_PART = 1500
 _GIVES_WAY_S = 0.001
 
 
@@ -62,7 +63,7 @@ class BarsCollector:
         *,
         vendors: str,
         stopping: threading.Event,
-        begin: Callable[[], list[LiveBar]] = list,
+        begin: Callable[[], None] = lambda: None,
         redis: RedisHot | None = None,
         tempo: Tempo | None = None,
     ) -> None:
@@ -77,15 +78,16 @@ class BarsCollector:
         self._missed = 0
         self._newest, self._cycle_ms = Newest(), Histogram()
         self._hot_error: str | None = None
-        #: closed bars that the hot cache does not have yet, newest first
-        self._untold: list[LiveBar] = []
+        #: rows with bars that the hot cache does not have -> open instant of the last one that was put there again
+        self._untold: dict[int, int | None] = {}
         self._flush_task: asyncio.Task[None] | None = None
         self._flush_at = 0.0
         self._process = psutil.Process()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Collect until `stopping` is set; everything closed by then is stored when this returns."""
-        self._untold = (await in_background(self._begin, "stream-begin"))[::-1]
+        await in_background(self._begin, "stream-begin")
+        self._untold = self._every_row()
         for poller in self.pollers:
             log.info("%s", poller.announce())
             threading.Thread(target=poller.run, name=f"poll-{poller.source.name}", daemon=True).start()
@@ -177,7 +179,10 @@ class BarsCollector:
         facts = {one.source.name: SourceFacts(one.effective_s, one.latency_ms) for one in self.pollers}
         self._second = self.cycle.step(now, facts, ends=ends)
         self.flushing.add(self._second.closed)
-        self._untold = [*self._second.filled[::-1], *self._untold] if self._second.filled else self._untold
+        for bar in self._second.filled:
+            row, before = self.cycle.row(bar.symbol), micros(bar.ts) - 1
+            known = self._untold.setdefault(row, before)
+            self._untold[row] = None if known is None else min(known, before)
         status = self.status()
         if self._redis is not None:
             self._redis.offer(self._second.features, status)
@@ -186,12 +191,9 @@ class BarsCollector:
     def _publish(self, status: BarsStatus) -> None:
         """Show what is new to other processes."""
         if self._hot.is_lost():
-            self._untold = [
-                bar for row in range(len(self.cycle.ring.revision)) for bar in self.cycle.ring.after(row, None)
-            ]
-            self._untold.reverse()
-        told = [self._untold.pop() for _ in range(min(_PART, len(self._untold)))]
-        closed = [*told, *self._second.closed]
+            self._untold = self._every_row()
+        again, left = self._retold()
+        closed = [*again, *self._second.closed]
         features = self._second.features if self._hot_error is not None else self._second.changed
         try:
             self._hot.write(closed=closed, forming=self._second.forming, features=features, status=status)
@@ -199,9 +201,25 @@ class BarsCollector:
             if self._hot_error is None:
                 log.warning("bars: the hot cache cannot be written, so pages show nothing live: %s", failed)
             self._hot_error = str(failed)
-            self._untold += closed[::-1]
+            self._untold = self._every_row()
         else:
-            self._hot_error = None
+            self._hot_error, self._untold = None, left
+
+    def _every_row(self) -> dict[int, int | None]:
+        return dict.fromkeys(range(len(self.cycle.ring.revision)))
+
+    def _retold(self) -> tuple[list[LiveBar], dict[int, int | None]]:
+        """The next bars that the hot cache lacks, and which it will lack then."""
+        bars: list[LiveBar] = []
+        left = dict(self._untold)
+        for row, told in self._untold.items():
+            own = self.cycle.ring.after(row, told, _PART - len(bars))
+            bars += own
+            if len(bars) == _PART:
+                left[row] = micros(own[-1].ts)
+                break
+            del left[row]
+        return bars, left
 
     def _flush_when_due(self) -> None:
         if self._flush_task is not None:

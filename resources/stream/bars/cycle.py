@@ -78,6 +78,10 @@ class Cycle:
         self._filters = [ExecutionFilters(bars.filters, self._now) for _ in rows]
         self._min_lots = [bars.instrument(symbol).min_lot for symbol in watched.symbols]
 
+    def row(self, symbol: str) -> int:
+        """The row of a symbol."""
+        return self._watched.row[symbol]
+
     def offer(self, quotes: Sequence[Quote]) -> None:
         """Quotes that came in; any thread."""
         self._inbox.append(quotes)
@@ -101,7 +105,7 @@ class Cycle:
             self._unmade_since = self._at
         self._unmade |= {row for row, _ in found}
         # one replay of many symbols costs little more than that of one
-        if self._unmade and (self.filling.is_idle or self._at - self._unmade_since >= _TOGETHER):
+        if self._unmade and (self.filling.is_waiting or self._at - self._unmade_since >= _TOGETHER):
             self.values.remake(self._unmade)
             self._unmade = set()
         return [bar for _, bars in found for bar in bars]

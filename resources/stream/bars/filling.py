@@ -71,6 +71,13 @@ class Filling:
         with self._lock:
             return not self._asked and not self._found
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing is being asked for just now; what is not over yet may still be asked for later."""
+        with self._lock:
+            now = self._now()
+            return all(one.not_before is not None and one.not_before > now for one in self._asked)
+
     def ask(self, row: int, first: datetime, until: datetime) -> None:
         """Have these minutes asked for; those that the market is closed in are none."""
         if first >= until or not self._watched.minutes(row, first, until):

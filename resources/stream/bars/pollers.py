@@ -10,10 +10,8 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from queue import SimpleQueue
 from typing import Any
 
 from market_assets.bars.instruments import Bound
@@ -31,6 +29,7 @@ from resources.http.errors import (
 from resources.source_calls import Note
 from resources.stream.bars import pace
 from resources.stream.bars.calls import Calls
+from resources.stream.bars.side_by_side import SideBySide
 from resources.stream.bars.status import SourceState, SourceStatus
 from resources.stream.bars.watched import Watched
 from resources.vendors.minute import MinuteSource, Quote
@@ -92,10 +91,7 @@ class Poller:
         self._threads = threads
         self._bounds = watched.bounds(source.name)
         self._refused: dict[Bound, datetime] = {}
-        self._work: SimpleQueue[tuple[list[Bound], Future[VendorError | None]]] = SimpleQueue()
-        self._workers = 0
-        #: the rest of the round would be told the same as one of its requests was
-        self._ended = False
+        self._side_by_side = SideBySide(self._ask_unless_stopping, ends_round, threads, f"poll-{source.name}")
         self._failed_rounds = 0
         self.calls = Calls(source.name)
         self._state: SourceState = "starting"
@@ -229,7 +225,7 @@ class Poller:
     def _ask_all(self, batches: Sequence[list[Bound]], began: datetime, spread_s: float) -> list[VendorError]:
         """Ask for every batch, together or spread evenly over so many seconds; the failures."""
         if not spread_s and len(batches) > 1 and self._threads > 1:
-            return self._together(batches)
+            return self._side_by_side.round(batches)
         failures: list[VendorError] = []
         for number, batch in enumerate(batches):
             due = began + timedelta(seconds=spread_s * number / len(batches))
@@ -239,33 +235,12 @@ class Poller:
             failed = self._held(batch) or self._ask(batch)
             if failed is not None:
                 failures.append(failed)
-                if _ends_round(failed):
+                if ends_round(failed):
                     break
         return failures
 
-    def _together(self, batches: Sequence[list[Bound]]) -> list[VendorError]:
-        while self._workers < min(self._threads, len(batches)):
-            self._workers += 1
-            threading.Thread(target=self._serve, name=f"poll-{self.source.name}", daemon=True).start()
-        answers: list[Future[VendorError | None]] = []
-        for batch in batches:
-            answer: Future[VendorError | None] = Future()
-            answers.append(answer)
-            self._work.put((batch, answer))
-        failures = [failed for answer in answers if (failed := answer.result()) is not None]
-        self._ended = False
-        return failures
-
-    def _serve(self) -> None:
-        """Ask what is put into the queue, for as long as the process lives."""
-        while True:
-            batch, answer = self._work.get()
-            try:
-                failed = None if self._ended or self._stopping.is_set() else self._ask(batch)
-                self._ended |= failed is not None and _ends_round(failed)
-                answer.set_result(failed)
-            except BaseException as broken:  # noqa: BLE001 - whatever it is, the one who waits gets it
-                answer.set_exception(broken)
+    def _ask_unless_stopping(self, batch: Sequence[Bound]) -> VendorError | None:
+        return None if self._stopping.is_set() else self._ask(batch)
 
     def _held(self, batch: Sequence[Bound]) -> VendorError | None:
         """Why a request must not be sent now, by our own budget; nothing is lost by not asking."""
@@ -342,6 +317,6 @@ def _meaning(failed: VendorError) -> tuple[SourceState, str]:
     return next((state, outcome) for kind, state, outcome in _MEANS if isinstance(failed, kind))
 
 
-def _ends_round(failed: VendorError) -> bool:
+def ends_round(failed: VendorError) -> bool:
     """Whether every other request of the round would be told the same."""
     return isinstance(failed, Unauthorized | CircuitOpen | BudgetExhausted | RateLimited)

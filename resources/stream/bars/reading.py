@@ -111,10 +111,14 @@ class HotBars:
         self.redis_error = None
         return found
 
-    def _counted(self, found: Value | None) -> Value | None:
+    def count(self, *, hit: bool) -> None:
+        """Count a question that was answered from what this reader had read before."""
         with self._lock:
-            self.hits += found is not None
-            self.misses += found is None
+            self.hits += hit
+            self.misses += not hit
+
+    def _counted(self, found: Value | None) -> Value | None:
+        self.count(hit=found is not None)
         return found
 
 

@@ -53,11 +53,11 @@ class Ring:
             at = self._end[row] - 1
             return self._bar(row, self._bars[row, at]) if at >= self._first[row] else None
 
-    def after(self, row: int, ts: int | None) -> list[LiveBar]:
-        """A row's bars that opened after an instant (None: all), oldest first."""
+    def after(self, row: int, ts: int | None, most: int | None = None) -> list[LiveBar]:
+        """A row's bars that opened after an instant (None: all), oldest first, the first `most` of them."""
         found = self.rows(row)
         start = 0 if ts is None else int(np.searchsorted(found["ts"], ts, side="right"))
-        return [self._bar(row, one) for one in found[start:]]
+        return [self._bar(row, one) for one in found[start:][:most]]
 
     def rows(self, row: int) -> Rows:
         """A copy of a row's bars."""

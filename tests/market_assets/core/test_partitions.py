@@ -1,14 +1,15 @@
 """Ranges of partition keys."""
 
 import itertools
-from datetime import date
+from datetime import UTC, date, datetime
 
+import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from market_assets.core import clock
-from market_assets.core.partitions import Span, ranges, split_key
+from market_assets.core.partitions import Pairs, Span, days, ranges, split_key
 
 YEARS = [str(year) for year in range(2015, 2027)]
 SYMBOLS = ["AAPL", "BAC", "BTC-USD", "XOM"]
@@ -69,3 +70,18 @@ def test_the_days_of_a_run(keys: list[str], days: list[date]) -> None:
     assert list(span.days) == days
     assert span.first == clock.instant(f"{days[0]}")
     assert (span.until - clock.instant(f"{days[-1]}")).total_seconds() == 86_400
+
+
+def test_pairs_are_those_of_dagster_and_grow_with_their_dimensions() -> None:
+    """Made once while nothing changes; a new day and a new symbol are there when asked for next, in Dagster's order."""
+    dimensions = {"day": days(date(2026, 10, 1)), "symbol": dg.DynamicPartitionsDefinition(name="of_this_test")}
+    plain, pairs = dg.MultiPartitionsDefinition(dimensions), Pairs(dimensions)
+    assert pairs == plain
+    with dg.DagsterInstance.ephemeral() as instance:
+        for day, hour, symbol, n in ((3, 12, "B", 3), (3, 13, "A", 6), (4, 0, "A", 8)):
+            instance.add_dynamic_partitions("of_this_test", [symbol])
+            at = datetime(2026, 10, day, hour, tzinfo=UTC)
+            found = pairs.get_partition_keys(at, instance)
+            assert found == plain.get_partition_keys(at, instance)
+            assert len(found) == n
+            assert pairs.get_partition_keys(at, instance) is found

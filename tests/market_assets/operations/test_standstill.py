@@ -302,8 +302,8 @@ def test_collectors_are_waited_for(home: Path, watch: Watch, defs: dg.Definition
 
 
 def test_a_collector_that_does_not_look_is_named(home: Path, watch: Watch, defs: dg.Definitions):
-    """Its lock is held when the wait is over."""
-    lock = home / "state" / "stream-crypto.lock"
+    """Its lock is held when the wait is over; whatever domain it collects."""
+    lock = home / "state" / "stream-bars.lock"
     lock.parent.mkdir(parents=True)
     with subprocess.Popen(
         [sys.executable, "-c", COLLECTOR, str(lock), str(home / "stop"), "1"], stdout=subprocess.PIPE
@@ -312,7 +312,7 @@ def test_a_collector_that_does_not_look_is_named(home: Path, watch: Watch, defs:
         assert process.stdout.readline() == b"holding\n"
         done = standstill(None, defs, watch).stop("", "me", wait_s=3)
         process.kill()
-    assert (done.is_still, done.collecting) == (False, ["stream-crypto"])
+    assert (done.is_still, done.collecting) == (False, ["stream-bars"])
 
 
 def test_the_marker_says_why_who_and_what(home: Path, instance: dg.DagsterInstance, defs: dg.Definitions, watch: Watch):

@@ -235,3 +235,15 @@ def test_the_key_is_found_nowhere(
         assert KEY.encode() not in content, path
         if path.suffix == ".zst":
             assert KEY.encode() not in zstandard.decompress(content), path
+
+
+def test_an_answer_that_nobody_reads_again_is_not_kept(host: Host, still: StillTime, home: Path):
+    """Quotes of every second would fill the raw store; they are read and counted like all others."""
+    host.script = [Says({"price": 1.5})]
+    client = client_of(host, still)
+    found, reply = client.get("/v2/quote", read=lambda reply: json_shape.parse("polygon", reply.body), record=False)
+    assert (found, reply.digest) == ({"price": 1.5}, "")
+    assert list((home / "raw").glob("*/*/*.zst")) == []
+    state = VendorState.of(home)
+    assert state.rows("SELECT * FROM raw_responses") == []
+    assert state.call_stats("polygon").outcomes == {"ok": 1}

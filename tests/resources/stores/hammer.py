@@ -1,8 +1,11 @@
 """Processes that write and read one store as fast as they can; started by test_processes.py.
 
-    python hammer.py write <store> <address> <seconds> <seed>    writes generations, never stops early
-    python hammer.py nurse <store> <address> 0 0                 forks writers that are there to be killed
-    python hammer.py read  <store> <address> <seconds> <seed>    checks that every partition is one of them
+    python hammer.py crowd <store> <address> <seconds> write,write,read    forks these, says how often each did it
+    python hammer.py nurse <store> <address> 0 -                           forks writers that are there to be killed
+
+`write` writes generations and never stops early; `read` and `query` check that every partition is one of them. Forking
+saves each of them the imports; it is safe here because the process that forks never computes, so Polars has no threads
+yet.
 
 A generation `g` of a partition has `rows_of(g)` rows, all with `price == g`. A reader that sees two
 generations in one partition, or fewer rows than its generation has, has seen half of it.
@@ -12,6 +15,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -119,11 +123,7 @@ def query(store: PartitionStore, seconds: float, address: str) -> int:
 
 
 def nurse(kind: str, address: str) -> None:
-    """Fork a writer for each seed on standard input; say its process id after its first write.
-
-    Forking saves each writer the imports; it is safe here because this process never computes, so
-    Polars has no threads yet.
-    """
+    """Fork a writer for each seed on standard input; say its process id after its first write."""
     open_store(kind, address)
     for line in sys.stdin:
         child = os.fork()
@@ -136,15 +136,28 @@ def nurse(kind: str, address: str) -> None:
         os.waitpid(child, 0)
 
 
+def crowd(kind: str, address: str, seconds: float, tasks: Sequence[str]) -> int:
+    """Fork a process for each task; write how often it was done in the time. Returns how many failed."""
+    open_store(kind, address)
+    children = []
+    for seed, task in enumerate(tasks):
+        child = os.fork()
+        if child == 0:
+            sys.stdout.write(f"{task} {_done(task, open_store(kind, address), address, seconds, seed)}\n")
+            sys.exit()
+        children.append(child)
+    return sum(os.waitpid(child, 0)[1] != 0 for child in children)
+
+
+def _done(task: str, store: PartitionStore, address: str, seconds: float, seed: int) -> int:
+    if task == "query":
+        return query(store, seconds, address)
+    return {"write": write, "read": read}[task](store, seconds, seed)
+
+
 if __name__ == "__main__":
-    what, kind, address, seconds, seed = sys.argv[1:6]
+    what, kind, address, seconds, tasks = sys.argv[1:6]
     if what == "nurse":
         nurse(kind, address)
         sys.exit()
-    target = open_store(kind, address)
-    done = {
-        "write": lambda: write(target, float(seconds), int(seed)),
-        "read": lambda: read(target, float(seconds), int(seed)),
-        "query": lambda: query(target, float(seconds), address),
-    }[what]()
-    sys.stdout.write(f"{done}\n")
+    sys.exit(crowd(kind, address, float(seconds), tasks.split(",")))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from resources.stream.candle import MINUTE, Update
-from resources.stream.hot import Features, HotCache, HotReader
+from resources.stream.hot import CANDLES, Features, HotCache, HotReader, HotWriter
 from resources.stream.status import Status
 from tests.resources.stream.scripted_venue import START, candle
 
@@ -52,6 +52,17 @@ def test_only_the_last_candles_are_kept(hot_file: Path) -> None:
     reader = HotReader(hot_file)
     assert [one.ts for one in reader.closed("BTCUSDT")] == [START + n * MINUTE for n in (2, 50, 99)]
     assert len(reader.closed("ETHUSDT")) == 1
+
+
+def test_a_writer_may_trim_now_and_then(hot_file: Path) -> None:
+    """Symbols take turns, so that no write has to trim all of them; in between some more are there."""
+    hot = HotWriter(hot_file, 2, CANDLES, trim_every=3)
+    seen = []
+    for n in range(6):
+        hot.write(closed=[candle(symbol, START + n * MINUTE) for symbol in ("BTCUSDT", "ETHUSDT")])
+        reader = HotReader(hot_file)
+        seen.append((len(reader.closed("BTCUSDT")), len(reader.closed("ETHUSDT"))))
+    assert seen == [(1, 1), (2, 2), (2, 3), (3, 4), (4, 2), (2, 3)]
 
 
 def test_a_cache_of_another_layout_is_made_anew(hot_file: Path) -> None:

@@ -112,7 +112,7 @@ def test_what_redis_kept_is_gone_on_with(server: RedisServer) -> None:
 
 def test_without_redis_the_file_is_read(tmp_path: Path) -> None:
     """Where none is set, and where it does not answer."""
-    bars = series("BTCUSD", 5)
+    bars = [*series("BTCUSD", 4), bar("BTCUSD", START, volume=None, trade_count=3, origin="rest")]
     written = HotWriter(tmp_path / "bars.sqlite", 50, LIVE_BARS)
     written.write(closed=bars, features=features(5.0), status=status())
     for client in (None, connect("redis://127.0.0.1:1/0", patience_s=0.2)):
