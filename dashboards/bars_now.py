@@ -88,9 +88,8 @@ class BarsNow:
             raise UnknownName("symbol", name, self._settings.bars.symbols)
         return symbol
 
-    @property
-    def ready(self) -> bool:
-        """Whether there is a look young enough to answer from. Has the thread begin where there is none."""
+    def is_ready(self) -> bool:
+        """Whether there is a look young enough to answer from. Asking keeps the thread going, or has it begin."""
         self._asked_s = time.monotonic()
         if self._thread is None:
             self._begin()
@@ -107,13 +106,13 @@ class BarsNow:
 
     def latest(self, symbol: str) -> Latest:
         """One symbol by the newest look; its age counts to now."""
-        found = self._of(symbol, self._look or Look(0.0), clock.now())
+        found = self._of(symbol, self._newest(), clock.now())
         self._counted.count(hit=found.feature_level in (1, 2))
         return found
 
     def all(self) -> list[Latest]:
         """The same of every symbol, in the order of the settings."""
-        look, now = self._look or Look(0.0), clock.now()
+        look, now = self._newest(), clock.now()
         return [self._of(symbol, look, now) for symbol in self._settings.bars.symbols]
 
     @property
@@ -138,8 +137,14 @@ class BarsNow:
 
     def forget(self) -> int:
         """Drop what was read; how many symbols that were."""
-        look, self._look = self._look, None
+        look, self._look, self.messages = self._look, None, []
         return len(look.features | look.stored) if look else 0
+
+    def _newest(self) -> Look:
+        # none only where somebody has it forgotten this very moment
+        if (look := self._look) is None:
+            look = self._look = self._seen(None)
+        return look
 
     def _of(self, symbol: str, look: Look, now: datetime) -> Latest:
         features, stored = look.features.get(symbol), look.stored.get(symbol)
@@ -157,18 +162,15 @@ class BarsNow:
                 self._thread.start()
 
     def _run(self) -> None:
-        while self._is_wanted():
-            self.read()
-            if self.watchers:
-                self.write()
-            time.sleep(_POLL_S)
-
-    def _is_wanted(self) -> bool:
-        with self._lock:
-            wanted = self.watchers > 0 or time.monotonic() - self._asked_s <= _LINGER_S
-            if not wanted:
-                self._thread = None
-            return wanted
+        try:
+            while self.watchers or time.monotonic() - self._asked_s <= _LINGER_S:
+                self.read()
+                if self.watchers:
+                    self.write()
+                time.sleep(_POLL_S)
+        finally:
+            # whoever asks next has another one begin
+            self._thread = None
 
     def _seen(self, before: Look | None) -> Look:
         began, now = time.monotonic(), clock.now()

@@ -68,6 +68,9 @@ _NOT_COMPUTED_FROM_BARS: dict[str, Any] = dict.fromkeys(
     ("alphavantage", "twelvedata", "stream", "filters", "timeout_s", "micro_batch_min", "reconcile"), True
 ) | {"macro": {"fred"}}
 
+#: sources of minute bars that need no key
+_KEYLESS = ("yahoo",)
+
 
 class InvalidSettings(MarketAssetsError):
     """The settings do not validate; one line per error, each naming its key."""
@@ -217,6 +220,13 @@ class Settings(BaseSettings):
             "fred": self.bars.macro.fred,
         }
         return sections[name] if name in sections else self.funding.venue(name)
+
+    def askable(self, symbol: str) -> bool:
+        """Whether any source of a symbol of `bars` can be asked: it needs no key, or has one, or is the sandbox's."""
+        return any(
+            self.vendors == "sandbox" or bound.source in _KEYLESS or getattr(self, f"{bound.source}_api_key")
+            for bound in self.bars.chain(symbol)
+        )
 
     def config_hash(self) -> str:
         """Fingerprint of what computed values depend on: sources, thresholds, windows; no address, no secret."""

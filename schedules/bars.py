@@ -1,7 +1,8 @@
 """When minutes are asked for: the running day while its market is open, each day once it is over, and again later.
 
-A run carries minutes to signals as one range. While the live collector hands minutes over, the running day is left to
-`bars_stream_segments`. Comparing asks a second source for the day that is over.
+A run carries minutes to signals as one range. Symbols that no source can be asked for, because none has a key, are left
+out. While the live collector hands minutes over, the running day is left to `bars_stream_segments`. Comparing asks a
+second source for the day that is over.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,13 +28,17 @@ FRESHNESS_CHECKS = dg.AssetSelection.checks(
 def bars_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     """The schedules of the domain. All times are UTC."""
     bars = settings.bars
+    # without a key nobody can be asked for some: a run for them would fail every few minutes
+    askable = [symbol for symbol in bars.symbols if settings.askable(symbol)]
     pause = timedelta(minutes=bars.micro_batch_min)
 
-    def days(name: str, first: date, last: date, at: datetime, symbols: Sequence[str] = bars.symbols) -> Asked:
+    def days(name: str, first: date, last: date, at: datetime, symbols: Sequence[str] = askable) -> Asked:
         """Runs over these days of those symbols, as few as cover them, as far as they have begun to be partitions."""
         first = max(first, bars.start_date)
         if first > last:
             return dg.SkipReason(f"{last} is before bars.start_date")
+        if not symbols:
+            return dg.SkipReason("no symbol of bars.symbols has a source with a key")
         order = [DAY.get_partition_keys(current_time=at), SYMBOL.get_partition_keys()]
         span = [first + n * _DAY for n in range((last - first).days + 1)]
         keys = [f"{day}{partitions.SEPARATOR}{symbol}" for day in span for symbol in symbols]
@@ -68,7 +73,7 @@ def bars_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStat
         grace = timedelta(seconds=bars.close_grace_s + max(bars.delays_s.values()))
         was_open = [
             symbol
-            for symbol in bars.symbols
+            for symbol in askable
             if trading_hours.open_minutes(bars.instrument(symbol).calendar, at - pause - grace, at)
         ]
         if not was_open:

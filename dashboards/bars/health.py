@@ -17,7 +17,6 @@ BARS = "bars_minute"
 MINUTES = (BARS, "bars_indicators", "bars_scanner_features")
 #: minutes of market time without a new bar above which a symbol is late (spec: freshness)
 LATE_MIN = 15
-_KEYLESS = ("yahoo",)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -30,14 +29,6 @@ def is_open(bars: BarsSettings, symbol: str, now: datetime) -> bool:
     """Whether a symbol exists and its market trades now."""
     row = bars.instrument(symbol)
     return row.exists(now.date()) and trading_hours.is_open(row.calendar, now)
-
-
-def has_source(settings: Settings, symbol: str) -> bool:
-    """Whether any source of a symbol can be asked: it needs no key, or has one, or is the sandbox's."""
-    return any(
-        settings.vendors == "sandbox" or bound.source in _KEYLESS or getattr(settings, f"{bound.source}_api_key")
-        for bound in settings.bars.chain(symbol)
-    )
 
 
 def ages_s(bars: BarsSettings, closed: Mapping[str, datetime], now: datetime) -> dict[str, float]:
@@ -63,7 +54,7 @@ def behind(settings: Settings, closed: Mapping[str, datetime], now: datetime) ->
     ages, longest_s = ages_s(bars, closed, now), 60 * LATE_MIN + grace_s(bars)
     found: dict[str, str] = {}
     for symbol in bars.symbols:
-        if not (is_open(bars, symbol, now) and has_source(settings, symbol)):
+        if not (is_open(bars, symbol, now) and settings.askable(symbol)):
             continue
         if symbol not in ages:
             found[symbol] = f"{symbol} has no minute bar"

@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from dashboards.bars import frames
 from dashboards.bars.style import BREAK, EMAS, VWAP, colour, dress, level_line, pane_title, plain, title
 from dashboards.theme import Theme, ground
+from market_assets.core import trading_hours
 
 #: pane -> its part of the height
 _PARTS = {"price": 0.6, "sources": 0.035, "volume": 0.12, "rsi": 0.13, "macd": 0.14}
@@ -23,7 +24,9 @@ _OHLC = ("open", "high", "low", "close")
 _OVERSOLD, _OVERBOUGHT = 30.0, 70.0
 #: share of the candles that two names of breaks stand apart at least
 _APART = 0.12
-_MS = timedelta(milliseconds=1)
+_MS, _DAY = timedelta(milliseconds=1), timedelta(days=1)
+#: from which on ticks are days, and how many there are at most
+_LONG, _MOST_TICKS = timedelta(days=4), 8
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def series_figure(chart: Chart, switched_on: Collection[str], theme: Theme, *, h
     figure.update_xaxes(
         range=_padded(chart), rangebreaks=closed, hoverformat="%Y-%m-%d %H:%M", rangeslider_visible=False
     )
+    if (days := _days_ticked(chart)) is not None:
+        figure.update_xaxes(tickmode="linear", tick0="2024-01-01 12:00", dtick=days * _DAY / _MS, tickformat="%d %b")
     figure.update_yaxes(exponentformat="none")
     figure.update_yaxes(row=2, visible=False, range=[0, 1])
     for row, name in enumerate(panes, start=1):
@@ -279,6 +284,17 @@ def _width(chart: Chart) -> float:
     """Of a bar in milliseconds; candles may be merged ones."""
     merged: int = max(chart.candles["n"].to_list(), default=1)
     return merged * (chart.length / _MS)
+
+
+def _days_ticked(chart: Chart) -> int | None:
+    """Days between two ticks where some days are a few hours long, as Sundays are, so that theirs would collide.
+
+    Ticks stand at noon then, which such a day does not have. None: plotly chooses.
+    """
+    span = chart.candles["last"][-1] - chart.candles["ts"][0]
+    if chart.calendar not in (trading_hours.FX, trading_hours.CME) or span < _LONG:
+        return None
+    return -(-span // (_MOST_TICKS * _DAY))
 
 
 def _padded(chart: Chart) -> list[datetime] | None:

@@ -18,6 +18,7 @@ from market_assets.core import clock
 
 _SECOND = Input("second", "n_intervals")
 _DOMAIN = "bars"
+MATERIALISE = widgets.materialise("bars_minute")
 #: the 16 values in the words of a chart
 _NAMES = {
     "close": "Close",
@@ -90,7 +91,7 @@ def register(app: Dash, services: Services) -> None:
         found, bars = board(services), services.settings.bars
         rows = boards.rows(found, bars.stream, bars.indicators.warm_bars)
         told = {"rows": rows, "stamp": f"{second} {clock.now().isoformat()}"}
-        return told, note(collecting(services)), summary(found), widgets.grid_height(found.height)
+        return told, note(found, collecting(services)), summary(found), widgets.grid_height(found.height)
 
     # between two answers, and while none comes, the browser goes on counting ages
     app.clientside_callback(  # type: ignore[no-untyped-call]
@@ -111,11 +112,14 @@ def collecting(services: Services) -> streams.StreamFacts | None:
     return next((one for one in streams.streams(services.settings) if one.domain == _DOMAIN), None)
 
 
-def note(found: streams.StreamFacts | None) -> list[Component]:
+def note(shown: pl.DataFrame, found: streams.StreamFacts | None) -> list[Component]:
     """Why prices are not live, and what to do; nothing while the collector runs well."""
     if found is None or found.state in ("never", "ended"):
-        reason = "No collector of bars runs, so prices are the closes of stored bars."
-        return [html.Section([html.P(reason), html.Code(COMMAND, className="empty-command")], className="panel")]
+        if shown["price"].null_count() == shown.height:
+            reason = f"no collector of bars runs, and no bar is stored. Start one, or run: {MATERIALISE}"
+            return [html.Section(widgets.empty(reason, COMMAND), className="panel")]
+        said = html.P("No collector of bars runs, so prices are the closes of stored bars. Start it:")
+        return [html.Section([said, html.Code(COMMAND, className="empty-command")], className="panel")]
     if found.detail is None:
         return []
     title = widgets.pill("collector died" if found.state == "dead" else "collector unwell", "bad")
@@ -131,8 +135,14 @@ def summary(found: pl.DataFrame) -> Component:
             widgets.card(state.capitalize(), f"{n[state]}", _notes(state), _TONES[state] if n[state] else "plain")
             for state in boards.STATES
         ),
-        widgets.card("Warm", f"{warm} of {known}", "symbols with values", "good" if warm == known else "warn"),
+        widgets.card("Warm", f"{warm} of {known}", "symbols with values", _warm_tone(warm, known)),
     )
+
+
+def _warm_tone(warm: int, known: int) -> widgets.Tone:
+    if not known:
+        return "plain"
+    return "good" if warm == known else "warn"
 
 
 def _notes(state: str) -> str:

@@ -12,7 +12,7 @@ from dashboards.bars.served import served_figure
 from dashboards.bars.style import title
 from dashboards.figures import empty_figure
 from dashboards.pages import widgets, wording
-from dashboards.pages.bars_shared import SOURCE_TONES, TICK, VERSION, gauge, poller, seconds, until
+from dashboards.pages.bars_shared import COMMAND, SOURCE_TONES, TICK, VERSION, gauge, poller, seconds, until
 from dashboards.pages.controls import HIDDEN, THEME, graph
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
@@ -54,7 +54,7 @@ def layout(_services: Services, _search: str) -> Component:
             html.Div(id="bars-sources-tables"),
             widgets.panel(
                 "Rows served, by day",
-                html.P(id="bars-served-said", className="quiet"),
+                html.Div(id="bars-served-said", className="quiet"),
                 html.Div(graph("bars-served-plot", _HEIGHT), id="bars-served-place"),
             ),
         ]
@@ -71,7 +71,7 @@ def register(app: Dash, services: Services) -> None:
         if found.is_empty():
             return widgets.panel("Sources", widgets.empty("no source is configured; set bars.sources"))
         now = clock.now()
-        return [_states(found), _budgets(found, now), _asked(found)]
+        return [_states(found), _budgets(found, now, services.settings.vendors), _asked(found)]
 
     @app.callback(
         Output("bars-served-plot", "figure"),
@@ -135,19 +135,20 @@ def _state(row: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _budgets(found: pl.DataFrame, now: datetime) -> Component:
+def _budgets(found: pl.DataFrame, now: datetime, vendors: str) -> Component:
     boxes = [
-        html.Div([html.Div(title(row["source"]), className="strong"), *_windows(row, now)], className="budget")
+        html.Div([html.Div(title(row["source"]), className="strong"), *_windows(row, now, vendors)], className="budget")
         for row in found.iter_rows(named=True)
     ]
     return widgets.panel("Budgets used", html.Div(boxes, className="budgets"))
 
 
-def _windows(row: dict[str, Any], now: datetime) -> list[Component]:
+def _windows(row: dict[str, Any], now: datetime, vendors: str) -> list[Component]:
     if not row["enabled"]:
         return [html.P("It has no key, so it is not asked.", className="quiet")]
     if not row["budget"]:
-        return [html.P("No limit is kept for it.", className="quiet")]
+        why = "The sandbox has no limits." if vendors == "sandbox" else "No limit is set for it."
+        return [html.P(why, className="quiet")]
     found: list[Component] = []
     for window in row["budget"]:
         used, limit = window["used"], window["limit"]
@@ -165,7 +166,7 @@ def _asked(found: pl.DataFrame) -> Component:
             html.Span(title(row["source"]), className="strong"),
             poller(row["polling"]),
             _every(row["effective_intervals"]),
-            row["why"] or "",
+            row["why"] or (f"no collector runs; start it: {COMMAND}" if row["polling"] is None else ""),
             row["last_error"] or "",
         ]
         for row in found.iter_rows(named=True)

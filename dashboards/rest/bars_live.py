@@ -52,7 +52,7 @@ async def indicators(
     name = now.known(symbol)
     if live and as_of is None:
         # nothing here waits for a file or a store: the answer comes from memory
-        if not now.ready:
+        if not now.is_ready():
             await run_in_threadpool(now.read)
         return json_answer(_told(now.latest(name), is_demo=now.is_demo))
 
@@ -86,7 +86,7 @@ async def _send_every_second(socket: WebSocket, app: Services) -> None:
         gone = asyncio.create_task(until_gone(socket))
         try:
             while not gone.done():
-                if not (now.ready and now.messages):
+                if not (now.is_ready() and now.messages):
                     await run_in_threadpool(_look, app)
                 for text in now.messages:
                     await socket.send_text(text)

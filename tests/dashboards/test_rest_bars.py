@@ -200,12 +200,15 @@ def test_a_page_has_as_many_rows_as_the_settings_allow(found: Settings):
 
 
 def test_sandbox_data_are_marked(home: object, monkeypatch: pytest.MonkeyPatch):
-    """Every answer says so; live data say nothing."""
+    """Every answer says so, by what is set and by what is stored."""
     configured = bars_home.configure(monkeypatch, VENDORS="sandbox")
-    bars_home.fill(configured, source="-sandbox")
-    client = TestClient(create_app(configured))
-    for path in READS:
-        assert client.get(path).json()["demo"] is True, path
+    app = create_app(configured)
+    bars = bars_home.minutes("BTCUSD", NOW - 9 * MINUTE, NOW - 2 * MINUTE, 100.0, 1.0, "crypto", 1.0)
+    bars_home.write(app.state.services.data.store, "bars_minute", bars, source="-sandbox")
+    bars_home.write(app.state.services.data.store, "bars_signals", [bars_home.signal("BTCUSD", NOW - 2 * MINUTE)])
+    for client in (TestClient(app), TestClient(create_app(configured.model_copy(update={"vendors": "live"})))):
+        for path in ("/api/signals", "/api/bars/BTCUSD", "/api/sources", LIVE, f"{LIVE}?live=false"):
+            assert client.get(path).json()["demo"] is True, path
 
 
 def test_live_data_are_not_marked(client: TestClient):
@@ -240,7 +243,7 @@ def test_every_bars_route_answers_as_documented(found: Settings):
         asked.append(operation.path)
 
         @hypothesis_settings(
-            max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+            max_examples=6, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
         )
         @given(case=operation.as_strategy(), names=st.fixed_dictionaries(NAMES), is_known=st.booleans())
         def probe(case: schemathesis.Case, names: dict[str, object], is_known: bool) -> None:

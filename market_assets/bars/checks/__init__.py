@@ -90,10 +90,11 @@ def _due(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
 
 
 def _ages(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    """Age of the newest minute of each symbol in minutes of its market, beyond what the cadence allows."""
-    bars, now = settings().bars, clock.now()
-    rows = [bars.instrument(symbol) for symbol in bars.symbols]
-    keys = _before(list(bars.symbols), now.date(), 5)
+    """Age of the newest minute of each symbol that can be asked for, in minutes of its market beyond the cadence."""
+    found, now = settings(), clock.now()
+    bars, symbols = found.bars, [symbol for symbol in found.bars.symbols if found.askable(symbol)]
+    rows = [bars.instrument(symbol) for symbol in symbols]
+    keys = _before(symbols, now.date(), 5)
     stored = _store(context).read(schemas.BarsMinute.contract(), keys, columns=["symbol", "ts"])
     cadence = bars.micro_batch_min + (bars.close_grace_s + max(bars.delays_s.values())) / 60
     return minutes.ages(stored, [row for row in rows if row.exists(now.date())], now, cadence)

@@ -28,7 +28,7 @@ DUE = {
 def test_every_minute_of_the_market_is_stored_once(bars: Bars) -> None:
     """Times and closes are those of the market, none lost, none doubled, what is not final left out."""
     rows = bars.desk.read("bars_minute")
-    market, now = SyntheticBackend(seed=7).bars, clock.instant(NOW)
+    market, now = SyntheticBackend(seed=7).minute_market(), clock.instant(NOW)
     first_ms, now_ms = int(clock.instant(FIRST).timestamp() * 1000), int(now.timestamp() * 1000)
     for vendor_id, symbol in IDS.items():
         own = rows.filter(symbol=symbol).sort("ts")
