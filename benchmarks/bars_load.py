@@ -154,7 +154,7 @@ def _watched(
     script = _script(url, redis, whole_s)
     readers = _readers(home, redis, n_symbols)
     while (at := time.monotonic() - began) < whole_s:
-        assert collector.poll() is None, "the collector ended by itself"
+        assert collector.poll() is None, (home.parent / "stream.log").read_text()[-4000:]
         while script and script[0][0] <= at:
             _, what, do = script.pop(0)
             do()

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 
 from dashboards import downsample
-from dashboards.bars.style import plain
 from market_assets.core import indicators, trading_hours
 
 #: indicators that are drawn
@@ -123,9 +122,3 @@ def placed(candles: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """One row a candle of `shown`: ts, and the lines of the last candle merged into it. `lines`: ts and LINES."""
     keep = candles.select("ts", "last")
     return keep.join(lines.select(pl.col("ts").alias("last"), *LINES), on="last", how="left", maintain_order="left")
-
-
-def sources_of(candles: pl.DataFrame) -> list[str]:
-    """The plain names of the sources of these candles; those of several are joined by +."""
-    found = candles["sources"].unique(maintain_order=True).to_list()
-    return list(dict.fromkeys("+".join(plain(name) for name in each.split("+")) for each in found))

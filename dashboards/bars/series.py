@@ -26,7 +26,7 @@ _OVERSOLD, _OVERBOUGHT = 30.0, 70.0
 _APART = 0.12
 _MS, _DAY = timedelta(milliseconds=1), timedelta(days=1)
 #: from which on ticks are days, and how many there are at most
-_LONG, _MOST_TICKS = timedelta(days=4), 8
+_LONG, _MOST_TICKS, _SATURDAY = timedelta(days=4), 8, 5
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def series_figure(chart: Chart, switched_on: Collection[str], theme: Theme, *, h
     figure.update_xaxes(
         range=_padded(chart), rangebreaks=closed, hoverformat="%Y-%m-%d %H:%M", rangeslider_visible=False
     )
-    if (days := _days_ticked(chart)) is not None:
-        figure.update_xaxes(tickmode="linear", tick0="2024-01-01 12:00", dtick=days * _DAY / _MS, tickformat="%d %b")
+    if ticks := _weekdays(chart):
+        figure.update_xaxes(tickvals=ticks, ticktext=[f"{tick:%d %b}" for tick in ticks], tickangle=0)
     figure.update_yaxes(exponentformat="none")
     figure.update_yaxes(row=2, visible=False, range=[0, 1])
     for row, name in enumerate(panes, start=1):
@@ -286,15 +286,18 @@ def _width(chart: Chart) -> float:
     return merged * (chart.length / _MS)
 
 
-def _days_ticked(chart: Chart) -> int | None:
-    """Days between two ticks where some days are a few hours long, as Sundays are, so that theirs would collide.
+def _weekdays(chart: Chart) -> list[datetime]:
+    """Noons of weekdays to tick where Sundays are a few hours long, so that their ticks would collide with Monday's.
 
-    Ticks stand at noon then, which such a day does not have. None: plotly chooses.
+    Empty where plotly may choose: a short view, and a market whose days are alike.
     """
-    span = chart.candles["last"][-1] - chart.candles["ts"][0]
-    if chart.calendar not in (trading_hours.FX, trading_hours.CME) or span < _LONG:
-        return None
-    return -(-span // (_MOST_TICKS * _DAY))
+    first, last = chart.candles["ts"][0], chart.candles["last"][-1]
+    if chart.calendar not in (trading_hours.FX, trading_hours.CME) or last - first < _LONG:
+        return []
+    noon = first.replace(hour=12, minute=0)
+    days = [noon + n * _DAY for n in range((last - noon) // _DAY + 1)]
+    weekdays = [day for day in days if day.weekday() < _SATURDAY and day >= first]
+    return weekdays[:: -(-len(weekdays) // _MOST_TICKS)]
 
 
 def _padded(chart: Chart) -> list[datetime] | None:

@@ -50,7 +50,7 @@ _COLUMNS = [
     widgets.column("age_s", "Age", minWidth=72, type="rightAligned", valueFormatter={"function": "barsAge(params)"}),
     widgets.column("source", "Source, level", minWidth=128),
     widgets.column("market", "Market", minWidth=116),
-    widgets.column("warm", "Warm-up", minWidth=124, cellClassRules={"cell-slow": "params.value !== 'warm'"}),
+    widgets.column("warm", "Warm-up", minWidth=138, cellClassRules={"cell-slow": "params.value !== 'warm'"}),
     widgets.column("values", "Values are", minWidth=124),
     *(widgets.column(name, _NAMES[name], _FORMATS.get(name, ",.6~g"), minWidth=92) for name in VALUES),
 ]
@@ -102,7 +102,7 @@ def register(app: Dash, services: Services) -> None:
 def board(services: Services) -> pl.DataFrame:
     """`readers.board`, from what one thread reads for all who look."""
     now = services.bars_now
-    if not now.ready:
+    if not now.is_ready():
         now.read()
     return pl.DataFrame([one.row() for one in now.all()], schema=readers.BOARD)
 

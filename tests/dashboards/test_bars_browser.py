@@ -11,7 +11,7 @@ from dashboards.app import create_app
 from dashboards.theme import DARK
 from market_assets.settings import Settings
 
-from . import bars_home, test_browser
+from . import bars_collector, bars_home, test_browser
 from .bars_home import NOW
 
 browser, page = test_browser.browser, test_browser.page
@@ -32,7 +32,8 @@ SHOWN = {
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of the home written by hand, in which a collector runs."""
     found = bars_home.filled(monkeypatch)
-    bars_home.stream(found, last_message_at=NOW).close()
+    bars_home.stream(found).close()
+    bars_collector.write(found, bars_collector.status())
     return found
 
 
@@ -67,7 +68,8 @@ def test_a_quote_stands_on_the_open_board_without_drawing_it_anew(page: Page, fo
     expect(row).to_contain_text("65,000")
     expect(row.locator(".bars-badge")).to_have_text("LIVE")
     page.evaluate("document.querySelector('#bars-grid .ag-center-cols-container .ag-row').dataset.kept = 'yes'")
-    bars_home.stream(found, bars_home.features("BTCUSD", NOW - timedelta(seconds=30), 65_100.0)).close()
+    late = bars_home.features("BTCUSD", NOW - timedelta(seconds=30), 65_100.0)
+    bars_home.stream(found, late, last_message_at=NOW).close()
     expect(row).to_contain_text("65,100")
     expect(row.locator(".bars-badge")).to_have_text("DELAYED")
     assert row.get_attribute("data-kept") == "yes"

@@ -128,6 +128,15 @@ def test_the_figure_marks_sources_breaks_and_gaps():
     assert found.broken_lines["ts"].to_list() == stamps
 
 
+def test_days_of_a_long_view_of_currencies_are_ticked_on_weekdays():
+    """Ten days from Monday: its Sunday is a few hours long, and its tick would cover Monday's."""
+    hours = [MONDAY + n * timedelta(hours=1) for n in range(24 * 10)]
+    found = chart(candles(hours), timedelta(hours=1), "fx_24x5")
+    axis = series_figure(found, (), LIGHT, height=500, view="v").layout.xaxis
+    assert list(axis.ticktext) == ["05 Oct", "06 Oct", "07 Oct", "08 Oct", "09 Oct", "12 Oct", "13 Oct", "14 Oct"]
+    assert series_figure(chart(candles(hours)), (), LIGHT, height=500, view="v").layout.xaxis.ticktext is None
+
+
 def test_a_view_can_be_shared():
     """What is usual is not in the address; what it states wrongly counts as not stated."""
     assert SeriesQuery().text == ""

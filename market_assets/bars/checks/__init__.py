@@ -189,10 +189,11 @@ def _last_30_days(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
 
 
 def _open_chains(_: dg.AssetCheckExecutionContext) -> Mapping[str, list[str]]:
-    """Symbol whose market is open now -> its sources."""
-    bars, now = settings().bars, clock.now()
+    """Symbol whose market is open now -> its sources, as rows name them."""
+    found, now = settings(), clock.now()
+    bars = found.bars
     return {
-        symbol: [bound.source for bound in bars.chain(symbol)]
+        symbol: [found.source_name(bound.source) for bound in bars.chain(symbol)]
         for symbol in bars.symbols
         if trading_hours.is_open(bars.instrument(symbol).calendar, now)
     }

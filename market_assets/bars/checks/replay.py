@@ -23,10 +23,11 @@ def replayed(
     bars = pl.concat([before.tail(warm_bars), ordered.join(stored.select("ts"), on="ts", how="semi").sort("ts")])
     breaks = (bars["instrument_kind"] != bars["instrument_kind"].shift(1)).fill_null(False).to_numpy()
     ts = bars["ts"].dt.epoch("us").to_numpy()
-    open_, high, low, close, volume = (
-        bars[name].fill_null(float("nan")).to_numpy() for name in ("open", "high", "low", "close", "volume")
-    )
-    bank = Bank([row.symbol], [row.calendar], [row.measures_volume])
+    # of another kind, which may have served, the volume is what was stored of it
+    measured = row.measures_volume | (pl.col("instrument_kind") != row.kind)
+    numbers = bars.select("open", "high", "low", "close", volume=pl.when(measured).then("volume"))
+    open_, high, low, close, volume = (one.fill_null(float("nan")).to_numpy() for one in numbers)
+    bank = Bank([row.symbol], [row.calendar], [True])
     only = np.zeros(1, dtype=np.int64)
     values = np.empty((bars.height, len(Bank.COLUMNS)))
     for index in range(bars.height):

@@ -1,5 +1,6 @@
 """The collector of the bars domain by the settings: its sources, its memory, and what it starts with."""
 
+import functools
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from market_assets.bars.schemas import BarsMinute
+from market_assets.bars.settings import BarsSettings
 from market_assets.core import partitions
 from market_assets.settings import Settings
 from resources.bars_fetch import minutes_landing
@@ -51,9 +53,7 @@ def bars_collector(
     watched, stopping, now = Watched(bars), threading.Event(), tempo.now
     asked = source or vendors.minute_source
     ring = Ring(watched.symbols, stream.cache_bars)
-    values = LiveValues(
-        watched, ring, lambda symbol: bars.instrument(symbol).measures_volume, bars.indicators.warm_bars
-    )
+    values = LiveValues(watched, ring, functools.partial(_may_have_volume, bars), bars.indicators.warm_bars)
     builder = Builder(
         watched,
         now(),
@@ -155,6 +155,11 @@ class Beginning:
 def bars_of(rows: pl.DataFrame) -> list[LiveBar]:
     """Rows of `bars_minute` one by one."""
     return [LiveBar._make(row) for row in rows.select(LiveBar._fields).iter_rows()]
+
+
+def _may_have_volume(bars: BarsSettings, symbol: str) -> bool:
+    """Whether bars of a symbol may have a volume: its own, or those of an alternative that may serve in its place."""
+    return any(bars.instrument(bound.symbol).measures_volume for bound in bars.chain(symbol))
 
 
 def _breaker(name: str, state: VendorState) -> Callable[[], str]:

@@ -93,6 +93,8 @@ class Poller:
         self._refused: dict[Bound, datetime] = {}
         self._side_by_side = SideBySide(self._ask_unless_stopping, ends_round, threads, f"poll-{source.name}")
         self._failed_rounds = 0
+        #: when the round under way was due
+        self._due = now()
         self.calls = Calls(source.name)
         self._state: SourceState = "starting"
         self._why: str | None = None
@@ -150,10 +152,12 @@ class Poller:
             return
         begins = self._now().timestamp() % 1.0
         self._sleep((PHASE_S - begins) % 1.0)
+        self._due = self._now()
         while not self._stopping.is_set():
             due = self._survived()
             if due is None:
                 return
+            self._due = due
             self._sleep(max(0.0, (due - self._now()).total_seconds()))
 
     def _survived(self) -> datetime | None:
@@ -282,8 +286,9 @@ class Poller:
         self, began: datetime, failures: Sequence[VendorError], n_batches: int, slower: str | None
     ) -> datetime | None:
         """What the round tells of the source, and when the next one is due."""
-        effective_s = self._effective_s or self._rules.interval_s
-        due = began + timedelta(seconds=effective_s)
+        effective_s = timedelta(seconds=self._effective_s or self._rules.interval_s)
+        # from when this one was due, not from when it came to it: rounds keep their place within the second
+        due = (self._due if began - self._due < effective_s else began) + effective_s
         if not failures:
             self._failed_rounds = 0
             self._stand("slower" if slower else "polling", slower)

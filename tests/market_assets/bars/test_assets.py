@@ -35,7 +35,8 @@ def test_every_minute_of_the_market_is_stored_once(bars: Bars) -> None:
         stated = market.bars(market.listed("yahoo")[vendor_id], "yahoo", first_ms, now_ms - 120_000, now_ms)
         assert own.height == sum(DUE[symbol].values())
         assert own["ts"].dt.epoch("ms").to_list() == stated.time_ms.tolist()
-        assert own["close"].to_list() == pytest.approx(stated.close.tolist(), rel=1e-9)
+        # this source states prices with the noise of 32 bits
+        assert own["close"].to_list() == pytest.approx(stated.close.tolist(), rel=1e-7)
 
 
 def test_rows_say_where_they_come_from(bars: Bars) -> None:
@@ -187,8 +188,8 @@ def test_day_by_day_is_what_one_range_gives(growing: Bars) -> None:
     at_once = growing.digests(*DERIVED)
     for table in DERIVED:
         shutil.rmtree(growing.desk.home / "lake" / table)
-    for n in range(4):
-        growing.run(*DERIVED, keys=growing.pairs(FIRST + n * DAY, FIRST + n * DAY, ["BTCUSD"]))
+    for first, last in ((FIRST, FIRST), (FIRST + DAY, LAST - DAY), (LAST, LAST)):
+        growing.run(*DERIVED, keys=growing.pairs(first, last, ["BTCUSD"]))
     own = {key: digest for key, digest in at_once.items() if key[1].endswith("BTCUSD")}
     assert growing.digests(*DERIVED) == own
     outcomes = growing.desk.read("bars_outcomes")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from tests.desk import failed_checks, reason, told
-from tests.market_assets.bars.conftest import DERIVED, FIRST, LAST, Bars
+from tests.market_assets.bars.conftest import DERIVED, FIRST, LAST, QUICK, Bars
 
 FRIDAY, MONDAY = str(FIRST), str(LAST)
 COIN, INDEX = f"{FRIDAY}|BTCUSD", f"{FRIDAY}|NAS100"
@@ -117,6 +117,8 @@ def test_another_kind_serves_only_where_it_may(growing: Bars) -> None:
     growing.run(*DERIVED, keys=[INDEX, f"{MONDAY}|NAS100"])
     for key in (INDEX, f"{MONDAY}|NAS100"):
         values = growing.desk.read("bars_indicators", key).sort("ts")
+        # a future has a volume, the index has none
+        assert values["vwap"].null_count() == (0 if key == INDEX else values.height)
         assert values["bars_in_segment"].to_list() == list(range(1, values.height + 1)), key
         assert values["ema_9"].is_null().to_list() == [True] * 8 + [False] * (values.height - 8)
         # seeded with the mean of its own first nine closes, not carried over from the other kind
@@ -154,7 +156,7 @@ def test_a_second_source_that_fails_fails_nothing(growing: Bars) -> None:
 
 
 def test_partial_stays_partial(fresh: Bars) -> None:
-    """Every source has the later half alone: 630 of 1,260 minutes are accepted, no other row is made, nothing is warm."""
+    """Every source has the later half alone: 630 of 1,260 minutes are accepted, no row is made up, nothing is warm."""
     fresh.desk.sandbox.fault(*(f"{name}:clip" for name in VENDORS))
     key = f"{FRIDAY}|EURUSD"
     facts = told(fresh.run("bars_minute", "bars_indicators", keys=[key]), "bars_minute")[key]
@@ -170,8 +172,11 @@ def test_partial_stays_partial(fresh: Bars) -> None:
 
 
 def test_a_backfill_that_does_not_fit_is_refused_before_anything_is_sent(fresh: Bars) -> None:
-    """90 days of a coin on a source of 2 requests a day and 7 days a request: told in days, and no request is sent."""
-    fresh.desk.set(MARKET_ASSETS_YAHOO__BUDGET='{"per_day": 2}')
+    """23 days of a coin, 7 of them a request, on a source of 2 requests a day: told in days, and no request is sent."""
+    # only live vendors have budgets; these live ones are the sandbox
+    url = fresh.desk.sandbox.url
+    fresh.desk.configure(bars=QUICK, yahoo={"base_url": f"{url}/yahoo", "budget": {"per_day": 2}})
+    fresh.desk.set(MARKET_ASSETS_VENDORS="live")
     fresh.desk.sandbox.heal()
     days = [f"2026-09-{n:02}|BTCUSD" for n in range(8, 31)]
     (result,) = fresh.run("bars_minute", keys=days, succeed=False)

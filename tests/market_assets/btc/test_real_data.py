@@ -20,8 +20,8 @@ from tests.market_assets.btc.transforms.test_leak import end_point, features, tw
 
 HOUR = timedelta(hours=1)
 START = BtcSettings().start
-#: after the fifth Monday with a usable model
-NOW = datetime(2021, 7, 12, 12, 20, tzinfo=UTC)
+#: after the second Monday with a usable model
+NOW = datetime(2021, 6, 21, 12, 20, tzinfo=UTC)
 #: rows whose filters are warm, and hours ahead
 FROM, AHEAD = 800, 24
 
@@ -45,7 +45,7 @@ def recorded(shared_data: Path) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def replayed(replay: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitcoin]:
-    """Five and a half real months through the whole graph."""
+    """Four and a half real months through the whole graph."""
     with (
         running(ReplayBackend(replay)) as sandbox,
         pytest.MonkeyPatch.context() as patch,

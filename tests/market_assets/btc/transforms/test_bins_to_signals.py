@@ -104,8 +104,8 @@ def test_later_values_change_nothing(history, cut, changed):
 @pytest.mark.slow
 @pytest.mark.parametrize("scale", SCALES)
 def test_day_by_day_is_one_pass(scale):
-    """G-STATE-1: 420 days, each from what is stored and its look-back, have the bits of one pass over all of them."""
-    rpn = smoothed(420 * 24, seed=3, gaps=GAPS, scale=scale)
+    """G-STATE-1: 280 days, each from what is stored and its look-back, have the bits of one pass over all of them."""
+    rpn = smoothed(280 * 24, seed=3, gaps=GAPS, scale=scale)
     assert_same(day_by_day(rpn), one_pass(rpn))
 
 
