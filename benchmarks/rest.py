@@ -63,16 +63,16 @@ def _measured(command: list[str], env: dict[str, str], home: Path, seconds: floa
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{_ASKED}", timeout=30) as answer:
             body: bytes = answer.read()
         assert json.loads(body)["count"] == _N_BARS, f"expected {_N_BARS} bars, got {body[:300]!r}"
-        return best(lambda: _loaded(port, pid, env, seconds), TIMES, "p99_ms"), body
+        return best(lambda: loaded(port, pid, env, seconds), TIMES, "p99_ms"), body
 
 
-def _loaded(port: int, pid: int, env: dict[str, str], seconds: float) -> dict[str, Any]:
+def loaded(port: int, pid: int, env: dict[str, str], seconds: float, asked: str = _ASKED) -> dict[str, Any]:
     """What the client measured, with the server's CPU per request: that does not depend on the machine's other work."""
     import psutil  # type: ignore[import-untyped]
 
     server = psutil.Process(pid)
     before = sum(server.cpu_times()[:2])
-    found = fresh([_CLIENT, str(port), _ASKED, str(RATE), str(seconds)], env)
+    found = fresh([_CLIENT, str(port), asked, str(RATE), str(seconds)], env)
     return {**found, "server_cpu_ms": (sum(server.cpu_times()[:2]) - before) / found["asked"] * 1e3}
 
 

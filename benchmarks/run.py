@@ -23,6 +23,7 @@ from rich.table import Table
 
 from benchmarks import (
     bars_indicators,
+    bars_rest,
     btc,
     btc_chain,
     chain,
@@ -51,6 +52,7 @@ SUBJECTS: dict[str, Callable[[Path], list[Row]]] = {
     "btc_chain": btc_chain.rows,
     "crypto": crypto.rows,
     "bars_indicators": bars_indicators.rows,
+    "bars_rest": bars_rest.rows,
     "funding_statistics": funding_statistics.rows,
     "funding_spreads": funding_spreads.rows,
     "funding": funding.rows,

@@ -1,5 +1,6 @@
 """Puts the app together: guard, REST, pages. `create_app` for a server, `run` for the command."""
 
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -129,4 +130,7 @@ def run(settings: Settings) -> None:
 
     app = create_app(settings)
     threading.Thread(target=app.state.services.warm, name="warm", daemon=True).start()
+    # what is there now stays: looking through it for garbage would hold up an answer for a tenth of a second
+    gc.collect()
+    gc.freeze()
     uvicorn.run(app, host=settings.api.host, port=settings.api.port, log_level="info", access_log=False)

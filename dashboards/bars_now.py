@@ -15,7 +15,8 @@ import structlog
 
 from dashboards.rest.answers import encode
 from market_assets.bars.instruments import spelled
-from market_assets.bars.readers_live import Latest, better, is_alive, nothing, of_hot, stands, stored_latest
+from market_assets.bars.readers_live import better, is_alive, of_hot, stands
+from market_assets.bars.standing import Latest, nothing, stored_latest
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError, UnknownName
 from market_assets.settings import Settings

@@ -1,7 +1,7 @@
 """What the readers of a domain share: instants, what to run where a table holds nothing, and rows from few days."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -9,7 +9,7 @@ import polars as pl
 
 from market_assets.core import clock
 from market_assets.core.contracts import Contract
-from market_assets.core.errors import InvalidRequest, NotMaterialised
+from market_assets.core.errors import InvalidRequest, NotMaterialised, UnknownName
 from market_assets.values import store_in_force
 from resources.stores.protocol import PartitionStore
 
@@ -102,6 +102,12 @@ def last_rows(store: PartitionStore, wanted: Wanted, limit: int | None, a_day: f
     return rows if limit is None else rows.tail(limit)
 
 
+def series_rows(store: PartitionStore, wanted: Wanted, limit: int | None, a_day: float) -> pl.DataFrame:
+    """At most `limit` rows of one symbol by key, or all: with a start the first ones, else the last."""
+    chosen = last_rows if wanted.start is None else first_rows
+    return chosen(store, wanted, limit, a_day)
+
+
 def newest_rows(store: PartitionStore, wanted: Wanted, limit: int | None, a_day: float) -> pl.DataFrame:
     """Rows of any symbols, newest first and then by key: at most `limit`; `a_day` is how many a day usually has."""
     rows = _read(store, wanted, limit, a_day, newest_first=True)
@@ -110,6 +116,19 @@ def newest_rows(store: PartitionStore, wanted: Wanted, limit: int | None, a_day:
     by = list(dict.fromkeys(order))
     newest = rows.sort(by, descending=[name == time for name in by], maintain_order=True)
     return newest if limit is None else newest.head(limit)
+
+
+def chosen(**values: object) -> dict[str, object]:
+    """Column -> value, of the values that are asked for."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def known(kind: str, name: str, names: Iterable[str]) -> str:
+    """The name. Raises UnknownName with the near ones, or those there are, where it is none of them."""
+    there = list(names)
+    if name not in there:
+        raise UnknownName(kind, name, there)
+    return name
 
 
 def _read(

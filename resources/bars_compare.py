@@ -12,8 +12,9 @@ from market_assets.bars.transforms import minutes
 from market_assets.bars.transforms.minutes import Provenance
 from market_assets.bars.transforms.reconciliation import CONTRACT, Other, compared
 from market_assets.core import clock
+from market_assets.core.partitions import day_and_name, key_of
 from market_assets.settings import Settings
-from resources.bars_fetch import BARS, key_of, split_key, window_of
+from resources.bars_fetch import BARS, window_of
 from resources.http.errors import MissingKey, Unauthorized, VendorError
 from resources.minute_answers import Answers, Window
 from resources.minute_steps import Step, failed
@@ -47,7 +48,7 @@ class _Comparison:
 
     def of(self, key: str) -> pl.DataFrame:
         """The rows of one symbol and day."""
-        rows, (day, symbol) = self.stored[key], split_key(key)
+        rows, (day, symbol) = self.stored[key], day_and_name(key)
         window = window_of(self.settings, symbol, day, self.as_of)
         if window is None:
             return CONTRACT.empty()
@@ -97,7 +98,7 @@ class _Comparison:
 
     def _ahead(self, symbol: str, bound: Bound, day: date) -> list[Window]:
         """Later days that the same source will be compared on."""
-        days = sorted(later for later, named in map(split_key, self.stored) if named == symbol and later > day)
+        days = sorted(later for later, named in map(day_and_name, self.stored) if named == symbol and later > day)
         usable = [one for one in days if not self._serves(bound, symbol, one)]
         windows = [window_of(self.settings, symbol, one, self.as_of) for one in usable]
         excluded = self.settings.bars.is_excluded

@@ -16,8 +16,9 @@ import polars as pl
 
 from market_assets.bars.schemas import BarsMinute
 from market_assets.bars.transforms import minutes
-from market_assets.core import clock, partitions, trading_hours
+from market_assets.core import clock, trading_hours
 from market_assets.core.contracts import Contract
+from market_assets.core.partitions import day_and_name, key_of
 from market_assets.settings import Settings
 from resources.http.errors import Unauthorized, VendorError
 from resources.minute_answers import Answers, Window
@@ -52,17 +53,6 @@ def window_of(settings: Settings, symbol: str, day: date, as_of: datetime) -> Wi
     return Window(day, due[0], due[-1] + _MINUTE, is_over=start + _DAY <= final)
 
 
-def split_key(key: str) -> tuple[date, str]:
-    """Day and symbol of `2026-10-05|EURUSD`."""
-    day, _, symbol = key.partition(partitions.SEPARATOR)
-    return date.fromisoformat(day), symbol
-
-
-def key_of(day: date, symbol: str) -> str:
-    """`2026-10-05|EURUSD`."""
-    return f"{day}{partitions.SEPARATOR}{symbol}"
-
-
 @dataclass(frozen=True)
 class BarsFetch:
     """The sources, what is stored so far, and the instant that decides what is over."""
@@ -84,7 +74,7 @@ class BarsFetch:
         Raises VendorError where that is all of them, and Unauthorized at once. A day on which the market was closed,
         or the symbol did not exist, has no rows.
         """
-        days = {key: split_key(key) for key in unit.partitions}
+        days = {key: day_and_name(key) for key in unit.partitions}
         stored = self._stored(unit.partitions)
         windows = {key: window_of(self.settings, symbol, day, self.as_of) for key, (day, symbol) in days.items()}
         frames: dict[str, pl.DataFrame] = {}
@@ -129,14 +119,14 @@ class BarsFetch:
     def _stored(self, keys: Sequence[str]) -> dict[str, pl.DataFrame]:
         """The stored days of a unit, and those before each of them."""
         wanted = {
-            key_of(day - n * _DAY, symbol) for day, symbol in map(split_key, keys) for n in range(HISTORY_DAYS + 1)
+            key_of(day - n * _DAY, symbol) for day, symbol in map(day_and_name, keys) for n in range(HISTORY_DAYS + 1)
         }
         with self._lock:
             return BARS.split(self.store.read(BARS, sorted(wanted)))
 
     def _known(self, key: str, window: Window, stored: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """What the live collector handed over of a day, and of the running one what is stored."""
-        day, symbol = split_key(key)
+        day, symbol = day_and_name(key)
         before = stored.get(key, BARS.empty())
         kept = before.filter(pl.col("origin") == "stream") if window.is_over else before
         with self._lock:

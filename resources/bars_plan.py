@@ -12,8 +12,9 @@ from datetime import date, datetime, timedelta
 
 from market_assets.bars.instruments import Bound
 from market_assets.core.errors import MarketAssetsError
+from market_assets.core.partitions import day_and_name
 from market_assets.settings import Settings
-from resources.bars_fetch import split_key, window_of
+from resources.bars_fetch import window_of
 from resources.http.errors import VendorError
 from resources.minute_answers import Answers, Window, block_of
 from resources.vendors.registry import Vendors
@@ -119,7 +120,7 @@ class _Planner:
     def plan(self, keys: Sequence[str]) -> Plan:
         served: dict[Bound, list[Window]] = defaultdict(list)
         unserved: dict[tuple[str, str], list[date]] = defaultdict(list)
-        for day, symbol in sorted(map(split_key, keys)):
+        for day, symbol in sorted(map(day_and_name, keys)):
             window = window_of(self.settings, symbol, day, self.as_of)
             if window is None:
                 continue
@@ -131,7 +132,7 @@ class _Planner:
         return Plan(
             needs=tuple(self._needs(served)),
             unserved=tuple(Unserved(symbol, tuple(days), why) for (symbol, why), days in sorted(unserved.items())),
-            is_backfill=len({day for day, _ in map(split_key, keys)}) > self.settings.bars.trailing_days,
+            is_backfill=len({day for day, _ in map(day_and_name, keys)}) > self.settings.bars.trailing_days,
             fits=self._fitting(served),
         )
 

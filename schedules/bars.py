@@ -5,7 +5,7 @@ out. While the live collector hands minutes over, the running day is left to `ba
 second source for the day that is over.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -16,18 +16,15 @@ from market_assets.bars.partitions import DAY, SYMBOL
 from market_assets.core import partitions, trading_hours
 from market_assets.settings import Settings
 from resources.stream.handover import is_live
-
-Asked = list[dg.RunRequest] | dg.SkipReason
+from schedules.ticking import Asked, Ticking, checks_named
 
 _DAY = timedelta(days=1)
-FRESHNESS_CHECKS = dg.AssetSelection.checks(
-    *(key for checks in CHECKS for key in checks.check_keys if key.name in FRESHNESS)
-)
+FRESHNESS_CHECKS = checks_named(CHECKS, FRESHNESS)
 
 
 def bars_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     """The schedules of the domain. All times are UTC."""
-    bars = settings.bars
+    bars, ticking = settings.bars, Ticking(default_status)
     # without a key nobody can be asked for some: a run for them would fail every few minutes
     askable = [symbol for symbol in bars.symbols if settings.askable(symbol)]
     pause = timedelta(minutes=bars.micro_batch_min)
@@ -41,23 +38,11 @@ def bars_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStat
             return dg.SkipReason("no symbol of bars.symbols has a source with a key")
         order = [DAY.get_partition_keys(current_time=at), SYMBOL.get_partition_keys()]
         span = [first + n * _DAY for n in range((last - first).days + 1)]
-        keys = [f"{day}{partitions.SEPARATOR}{symbol}" for day in span for symbol in symbols]
+        keys = partitions.keys_of(span, symbols)
         return [
             dg.RunRequest(run_key=f"{name}:{begin}:{end}:{at.isoformat()}", tags=partitions.range_tags(begin, end))
             for begin, end in partitions.ranges(keys, order)
         ]
-
-    def ticking(
-        name: str, cron: str, target: dg.AssetSelection, description: str
-    ) -> Callable[[Callable[[dg.ScheduleEvaluationContext], Asked]], dg.ScheduleDefinition]:
-        return dg.schedule(
-            name=name,
-            cron_schedule=cron,
-            execution_timezone="UTC",
-            target=target,
-            default_status=default_status,
-            description=description,
-        )
 
     @ticking(
         "bars_current",
@@ -108,12 +93,11 @@ def bars_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStat
             return dg.SkipReason("bars.macro.enabled is off")
         return [dg.RunRequest(run_key=f"bars-macro:{context.scheduled_execution_time.isoformat()}")]
 
-    freshness = dg.ScheduleDefinition(
-        name="bars_freshness",
-        cron_schedule="3-59/5 * * * *",
-        execution_timezone="UTC",
-        job=dg.define_asset_job("bars_freshness_checks", FRESHNESS_CHECKS),
-        default_status=default_status,
-        description="Judges how old minutes are in open markets and whether the collector lives.",
+    freshness = ticking.judging(
+        "bars_freshness",
+        "3-59/5 * * * *",
+        "bars_freshness_checks",
+        FRESHNESS_CHECKS,
+        "Judges how old minutes are in open markets and whether the collector lives.",
     )
     return [current, final, late, comparison, macro, freshness]

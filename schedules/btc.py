@@ -19,6 +19,7 @@ from market_assets.core.contracts import Table
 from market_assets.settings import Settings
 from resources.stores import open_store
 from resources.stores.protocol import PartitionStore
+from schedules.ticking import Ticking, checks_named
 
 _DAY = timedelta(days=1)
 _DAY_HOURS = 24
@@ -29,9 +30,7 @@ MODELS = dg.AssetKey("btc_bin_models")
 HOURLY_CHECKS = [
     key for checks in CHECKS for key in checks.check_keys if key.name != POINT_IN_TIME and key.asset_key in DAILY
 ]
-FRESHNESS = dg.AssetSelection.checks(
-    *(key for checks in CHECKS for key in checks.check_keys if key.name == "freshness")
-)
+FRESHNESS = checks_named(CHECKS, {"freshness"})
 VARIANTS = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("btc_price"), POINT_IN_TIME))
 
 
@@ -83,21 +82,19 @@ def btc_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatu
             run_key=f"btc-revisions:{at.isoformat()}", tags=partitions.range_tags(str(first), str(at.date()))
         )
 
-    freshness = dg.ScheduleDefinition(
-        name="btc_freshness",
-        cron_schedule=f"{(btc.schedule_minute + 30) % 60} * * * *",
-        execution_timezone="UTC",
-        job=dg.define_asset_job("btc_freshness_checks", FRESHNESS),
-        default_status=default_status,
-        description="Judges the age of every table, also when nothing arrives.",
+    freshness = Ticking(default_status).judging(
+        "btc_freshness",
+        f"{(btc.schedule_minute + 30) % 60} * * * *",
+        "btc_freshness_checks",
+        FRESHNESS,
+        "Judges the age of every table, also when nothing arrives.",
     )
-    variants = dg.ScheduleDefinition(
-        name="btc_point_in_time_variants",
-        cron_schedule="50 4 * * 1",
-        execution_timezone="UTC",
-        job=dg.define_asset_job("btc_variant_checks", VARIANTS),
-        default_status=default_status,
-        description="Asks once a week whether the vendor now has point-in-time variants of the metrics in use.",
+    variants = Ticking(default_status).judging(
+        "btc_point_in_time_variants",
+        "50 4 * * 1",
+        "btc_variant_checks",
+        VARIANTS,
+        "Asks once a week whether the vendor now has point-in-time variants of the metrics in use.",
     )
     return [hourly, weekly_models, revisions, freshness, variants]
 

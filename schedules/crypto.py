@@ -4,7 +4,6 @@ A run carries candles to signals for every symbol as one range; the follow senso
 its metrics up to date. While the stream hands candles over, the running day is left to `crypto_stream_segments`.
 """
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -15,18 +14,15 @@ from market_assets.crypto.checks import CHECKS, FRESHNESS
 from market_assets.crypto.partitions import SYMBOL
 from market_assets.settings import Settings
 from resources.stream.handover import is_live
-
-Asked = list[dg.RunRequest] | dg.SkipReason
+from schedules.ticking import Asked, Ticking, checks_named
 
 _DAY = timedelta(days=1)
-FRESHNESS_CHECKS = dg.AssetSelection.checks(
-    *(key for checks in CHECKS for key in checks.check_keys if key.name in FRESHNESS)
-)
+FRESHNESS_CHECKS = checks_named(CHECKS, FRESHNESS)
 
 
 def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     """The schedules of the domain. All times are UTC."""
-    crypto = settings.crypto
+    crypto, ticking = settings.crypto, Ticking(default_status)
 
     def days(name: str, first: date, last: date, at: datetime) -> Asked:
         """One run over these days of every symbol, as far as they have begun to be partitions."""
@@ -34,20 +30,8 @@ def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleSt
         if first > last:
             return dg.SkipReason(f"{last} is before crypto.start_date")
         symbols = SYMBOL.get_partition_keys()
-        ends = [f"{day}{partitions.SEPARATOR}{one}" for day, one in ((first, symbols[0]), (last, symbols[-1]))]
+        ends = [partitions.key_of(day, one) for day, one in ((first, symbols[0]), (last, symbols[-1]))]
         return [dg.RunRequest(run_key=f"{name}:{at.isoformat()}", tags=partitions.range_tags(*ends))]
-
-    def ticking(
-        name: str, cron: str, target: dg.AssetSelection, description: str
-    ) -> Callable[[Callable[[dg.ScheduleEvaluationContext], Asked]], dg.ScheduleDefinition]:
-        return dg.schedule(
-            name=name,
-            cron_schedule=cron,
-            execution_timezone="UTC",
-            target=target,
-            default_status=default_status,
-            description=description,
-        )
 
     every = f"*/{crypto.cadence} * * * *"
 
@@ -78,12 +62,11 @@ def crypto_schedules(settings: Settings, *, default_status: dg.DefaultScheduleSt
             return dg.SkipReason("crypto.sentiment.enabled is off")
         return [dg.RunRequest(run_key=f"crypto-sentiment:{context.scheduled_execution_time.isoformat()}")]
 
-    freshness = dg.ScheduleDefinition(
-        name="crypto_freshness",
-        cron_schedule="4-59/5 * * * *",
-        execution_timezone="UTC",
-        job=dg.define_asset_job("crypto_freshness_checks", FRESHNESS_CHECKS),
-        default_status=default_status,
-        description="Judges how old candles are and whether the stream lives, also when nothing arrives.",
+    freshness = ticking.judging(
+        "crypto_freshness",
+        "4-59/5 * * * *",
+        "crypto_freshness_checks",
+        FRESHNESS_CHECKS,
+        "Judges how old candles are and whether the stream lives, also when nothing arrives.",
     )
     return [current, final, late, sentiments, freshness]

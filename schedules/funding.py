@@ -5,7 +5,6 @@ Hourly runs ask only for contracts whose next settlement has passed; the nightly
 of the trailing days again.
 """
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -18,77 +17,63 @@ from market_assets.funding.partitions import DAY, EXCHANGE
 from market_assets.settings import Settings
 from resources.funding_fetch import looks_of
 from resources.stores import open_store
-
-Asked = list[dg.RunRequest] | dg.SkipReason
+from schedules.ticking import Asked, Ticking, checks_named
 
 _DAY = timedelta(days=1)
 _NO_CONTRACTS = dg.SkipReason("no contracts are known yet: funding_listings comes first")
-_CONTRACTS, _RATES, _SNAPSHOT = (
-    table.contract() for table in (schemas.FundingContracts, schemas.FundingRates, schemas.FundingSnapshot)
+_CONTRACTS = schemas.FundingContracts.contract()
+_LISTINGS, _RATES, _SNAPSHOT = (
+    dg.AssetSelection.assets(table.contract().name)
+    for table in (schemas.FundingContracts, schemas.FundingRates, schemas.FundingSnapshot)
 )
-FRESHNESS_CHECKS = dg.AssetSelection.checks(
-    *(key for checks in CHECKS for key in checks.check_keys if key.name in FRESHNESS)
-)
+FRESHNESS_CHECKS = checks_named(CHECKS, FRESHNESS)
 
 
 def funding_schedules(settings: Settings, *, default_status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     """The schedules of the domain. All times are UTC."""
-    asks = FundingAsks(settings)
+    asks, ticking = FundingAsks(settings), Ticking(default_status)
 
-    def ticking(
-        name: str, cron: str, asset: str, description: str
-    ) -> Callable[[Callable[[dg.ScheduleEvaluationContext], Asked]], dg.ScheduleDefinition]:
-        return dg.schedule(
-            name=name,
-            cron_schedule=cron,
-            execution_timezone="UTC",
-            target=dg.AssetSelection.assets(asset),
-            default_status=default_status,
-            description=description,
-        )
-
-    @ticking("funding_listings", "2 * * * *", _CONTRACTS.name, "Looks at every exchange's listing.")
+    @ticking("funding_listings", "2 * * * *", _LISTINGS, "Looks at every exchange's listing.")
     def listings(context: dg.ScheduleEvaluationContext) -> Asked:
         return asks.contracts(context.scheduled_execution_time)
 
     every = f"*/{settings.funding.snapshot_min} * * * *"
 
-    @ticking("funding_snapshots", every, _SNAPSHOT.name, "Looks at the current state of every contract.")
+    @ticking("funding_snapshots", every, _SNAPSHOT, "Looks at the current state of every contract.")
     def snapshots(context: dg.ScheduleEvaluationContext) -> Asked:
         return asks.snapshot(context.scheduled_execution_time)
 
-    @ticking("funding_settlements", "7 * * * *", _RATES.name, "Asks for settlements that are due since the last one.")
+    @ticking("funding_settlements", "7 * * * *", _RATES, "Asks for settlements that are due since the last one.")
     def settlements(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date(), at.date(), at, **{ONLY_DUE_TAG: "yes"})
 
-    @ticking("funding_yesterday", "40 0 * * *", _RATES.name, "Asks for all of yesterday's settlements.")
+    @ticking("funding_yesterday", "40 0 * * *", _RATES, "Asks for all of yesterday's settlements.")
     def yesterday(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date() - _DAY, at.date() - _DAY, at)
 
-    @ticking("funding_late", "0 9 * * *", _RATES.name, "Asks for yesterday's settlements again: some are told late.")
+    @ticking("funding_late", "0 9 * * *", _RATES, "Asks for yesterday's settlements again: some are told late.")
     def late(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date() - _DAY, at.date() - _DAY, at)
 
-    @ticking("funding_trailing", "30 4 * * *", _RATES.name, "Asks for the trailing days again.")
+    @ticking("funding_trailing", "30 4 * * *", _RATES, "Asks for the trailing days again.")
     def trailing(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.rates(at.date() - settings.funding.trailing_days * _DAY, at.date(), at)
 
-    @ticking("funding_thinning", "10 5 * * *", _SNAPSHOT.name, "Keeps the last snapshot of each hour of old days.")
+    @ticking("funding_thinning", "10 5 * * *", _SNAPSHOT, "Keeps the last snapshot of each hour of old days.")
     def thinning(context: dg.ScheduleEvaluationContext) -> Asked:
         at = context.scheduled_execution_time
         return asks.thinning(at) or dg.SkipReason("no day is older than retention.snapshot_days")
 
-    freshness = dg.ScheduleDefinition(
-        name="funding_freshness",
-        cron_schedule=f"3-59/{max(5, settings.funding.snapshot_min)} * * * *",
-        execution_timezone="UTC",
-        job=dg.define_asset_job("funding_freshness_checks", FRESHNESS_CHECKS),
-        default_status=default_status,
-        description="Judges how old snapshots and settlements are, also when nothing arrives.",
+    freshness = ticking.judging(
+        "funding_freshness",
+        f"3-59/{max(5, settings.funding.snapshot_min)} * * * *",
+        "funding_freshness_checks",
+        FRESHNESS_CHECKS,
+        "Judges how old snapshots and settlements are, also when nothing arrives.",
     )
     return [listings, snapshots, settlements, yesterday, late, trailing, thinning, freshness]
 
@@ -123,7 +108,7 @@ class FundingAsks:
             for day in (day for day in looks.days(exchange) if day < oldest):
                 stored = looks.read(exchange, [day])["snapshot_at"]
                 if stored.n_unique() > stored.dt.truncate("1h").n_unique():
-                    due.add(f"{day}{partitions.SEPARATOR}{exchange}")
+                    due.add(partitions.key_of(day, exchange))
         order = [DAY.get_partition_keys(current_time=at), EXCHANGE.get_partition_keys()]
         known = {key for key in due if key.partition(partitions.SEPARATOR)[0] in order[0]}
         spans = partitions.ranges(known, order)
@@ -134,7 +119,7 @@ class FundingAsks:
         if not open_store(self.settings).partitions(_CONTRACTS):
             return []
         ends = [
-            tuple(f"{day}{partitions.SEPARATOR}{one}" for day, one in zip((first, last), span, strict=True))
+            tuple(partitions.key_of(day, one) for day, one in zip((first, last), span, strict=True))
             for span in self.spans
         ]
         return [_request(f"{name}:{at.isoformat()}:{start}", start, end, **tags) for start, end in ends]

@@ -79,10 +79,8 @@ def days_never_stored(store: PartitionStore, settings: Settings, now: datetime) 
     mapped = set(store.partitions(FundingContracts.contract()))
     names = [name for name in settings.funding.enabled if name in mapped]
     days = [now.date() - n * _DAY for n in range(1, settings.funding.window_days + 1)]
-    keys = {
-        f"{day}{partitions.SEPARATOR}{name}" for day in days if day >= settings.funding.start_date for name in names
-    }
-    return keys - set(store.partitions(FundingRates.contract()))
+    keys = partitions.keys_of([day for day in days if day >= settings.funding.start_date], names)
+    return set(keys) - set(store.partitions(FundingRates.contract()))
 
 
 def days_with_gaps(store: PartitionStore, exchanges: Iterable[str], now: datetime) -> set[str]:
@@ -95,5 +93,5 @@ def days_with_gaps(store: PartitionStore, exchanges: Iterable[str], now: datetim
     newest = {name: max((key for key in stored if key.endswith(f"|{name}")), default=None) for name in exchanges}
     rows = store.read(contract, [key for key in newest.values() if key is not None])
     lacking = gap_days(rows.filter("is_active"), before=now - _SETTLING)
-    found = {f"{day}{partitions.SEPARATOR}{name}" for name, day in lacking.select("exchange", "day").iter_rows()}
+    found = {partitions.key_of(day, name) for name, day in lacking.select("exchange", "day").iter_rows()}
     return found.intersection(EXCHANGE_DAY.get_partition_keys(current_time=now))

@@ -49,7 +49,7 @@ _COLUMNS = [
     widgets.column("price", "Price", ",.6~g", minWidth=96, cellClass="strong ag-right-aligned-cell"),
     widgets.column("age_s", "Age", minWidth=72, type="rightAligned", valueFormatter={"function": "barsAge(params)"}),
     widgets.column("source", "Source, level", minWidth=128),
-    widgets.column("market", "Market", minWidth=116),
+    widgets.column("market", "Market", minWidth=156),
     widgets.column("warm", "Warm-up", minWidth=138, cellClassRules={"cell-slow": "params.value !== 'warm'"}),
     widgets.column("values", "Values are", minWidth=124),
     *(widgets.column(name, _NAMES[name], _FORMATS.get(name, ",.6~g"), minWidth=92) for name in VALUES),

@@ -5,6 +5,7 @@ Generic controls, `graph`, `nothing`, THEME and VIEWPORT are in `controls`.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from dash import Input, html
@@ -51,10 +52,8 @@ POLLING = {
 #: share of a window that is used up, from which it is told as scarce, and as spent
 _SCARCE, _SPENT = 0.8, 1.0
 
-
-def cards(*items: Component) -> Component:
-    """A row of cards, wide enough for what they say."""
-    return html.Div(list(items), className="cards bars-cards")
+#: a row of cards
+cards = partial(widgets.cards, domain="bars")
 
 
 def poller(state: str | None) -> Component:

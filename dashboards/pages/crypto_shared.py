@@ -3,9 +3,11 @@
 Generic controls, `graph`, `nothing`, THEME and VIEWPORT are in `controls`.
 """
 
-from dash import Input, html
-from dash.development.base_component import Component
+from functools import partial
 
+from dash import Input
+
+from dashboards.pages import widgets
 from dashboards.pages.wording import NO_DATA
 from market_assets.crypto.schemas import TABLES
 
@@ -17,10 +19,8 @@ VERSION = Input("crypto-version", "data")
 #: ten seconds have passed, so ages have changed
 TICK = Input("crypto-tick", "n_intervals")
 
-
-def cards(*items: Component) -> Component:
-    """A row of cards, wide enough for what they say."""
-    return html.Div(list(items), className="cards crypto-cards")
+#: a row of cards
+cards = partial(widgets.cards, domain="crypto")
 
 
 def signed_percent(value: float | None, digits: int = 2) -> str:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from dash import Dash, Output, State, dcc, html, no_update
-from dash.development.base_component import Component
+from dash import Dash, Output, html
 
 from dashboards.pages import (
     funding_completeness,
@@ -12,13 +11,11 @@ from dashboards.pages import (
     funding_history,
     funding_opportunities,
     tabs,
-    wording,
 )
 from dashboards.pages.funding_shared import REFRESH_MS, TABLE_NAMES, TICK
-from dashboards.pages.page import Page, in_thread
+from dashboards.pages.page import in_thread
 from dashboards.services import Services
 
-_PATH = "/funding"
 #: last part of the path -> name and module of the tab
 TABS: tabs.Tabs = {
     "": ("Rates", funding_grid),
@@ -29,37 +26,18 @@ TABS: tabs.Tabs = {
 }
 
 
-def _layout() -> Component:
-    return html.Div(
-        [
-            dcc.Interval(id="funding-tick", interval=REFRESH_MS),
-            dcc.Store(id="funding-version"),
-            html.Div(
-                [
-                    html.Nav(id="funding-tabs", className="tabs"),
-                    html.Div(className="spacer"),
-                    html.Div(id="funding-health"),
-                ],
-                className="funding-head",
-            ),
-            html.Div(id="funding-body"),
-        ]
-    )
-
-
 def _register(app: Dash, services: Services) -> None:
-    tabs.register(app, services, _PATH, TABS)
-
-    @app.callback(Output("funding-version", "data"), TICK, State("funding-version", "data"))
-    @in_thread
-    def look_again(_tick: Any, known: str | None) -> Any:
-        version = services.data.version(TABLE_NAMES)
-        return version if version != known else no_update
-
     @app.callback(Output("funding-health", "children"), TICK)
     @in_thread
     def show_health(_tick: Any) -> Any:
         return funding_exchanges.health_pill(services)
 
 
-PAGE = Page(_PATH, wording.DOMAINS["funding"], _layout, _register)
+PAGE = tabs.page_of(
+    "funding",
+    TABS,
+    TABLE_NAMES,
+    REFRESH_MS,
+    beside=[html.Div(className="spacer"), html.Div(id="funding-health")],
+    also=_register,
+)

@@ -1,8 +1,10 @@
 """What the tabs of the funding page share: what they listen to, and what tabs of every domain have."""
 
-from dash import Input, html
-from dash.development.base_component import Component
+from functools import partial
 
+from dash import Input
+
+from dashboards.pages import widgets
 from dashboards.pages.controls import (
     HIDDEN,
     THEME,
@@ -48,7 +50,5 @@ TICK = Input("funding-tick", "n_intervals")
 #: a grid formatter of amounts: 1.23B
 SHORT = {"function": "params.value == null ? '' : d3.format('.3s')(params.value).replace('G', 'B')"}
 
-
-def cards(*items: Component) -> Component:
-    """A row of cards, wide enough for what they say."""
-    return html.Div(list(items), className="cards funding-cards")
+#: a row of cards
+cards = partial(widgets.cards, domain="funding")

@@ -1,18 +1,60 @@
 """Tabs of a page, each with an address of its own: the page's path alone, or a name after it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboards.pages import widgets
-from dashboards.pages.page import in_thread
+from dashboards.pages import widgets, wording
+from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
 
 #: last part of the path -> name and module of the tab; a module has `layout` and `register`
 Tabs = Mapping[str, tuple[str, ModuleType]]
+
+
+def page_of(
+    name: str,
+    tabs: Tabs,
+    tables: Sequence[str],
+    refresh_ms: int,
+    *,
+    beside: Sequence[Component] = (),
+    also: Callable[[Dash, Services], None] | None = None,
+) -> Page:
+    """The page of a domain that is nothing but its tabs.
+
+    `<name>-tick` ticks every `refresh_ms`, and `<name>-version` changes when one of `tables` is published. `beside`
+    stands beside the names of the tabs, and `also` registers what is not a tab's.
+    """
+    path = f"/{name}"
+
+    def layout() -> Component:
+        return html.Div(
+            [
+                dcc.Interval(id=f"{name}-tick", interval=refresh_ms),
+                dcc.Store(id=f"{name}-version"),
+                html.Div([html.Nav(id=f"{name}-tabs", className="tabs"), *beside], className=f"{name}-head"),
+                html.Div(id=f"{name}-body"),
+            ]
+        )
+
+    def register_all(app: Dash, services: Services) -> None:
+        register(app, services, path, tabs)
+        if also is not None:
+            also(app, services)
+
+        @app.callback(
+            Output(f"{name}-version", "data"), Input(f"{name}-tick", "n_intervals"), State(f"{name}-version", "data")
+        )
+        @in_thread
+        def look_again(_tick: Any, shown: str | None) -> Any:
+            version = services.data.version(tables)
+            return version if version != shown else no_update
+
+    return Page(path, wording.DOMAINS[name], layout, register_all)
 
 
 def tab_of(page: str, tabs: Tabs, path: str) -> str | None:

@@ -56,9 +56,9 @@ def card(label: str, value: str, note: str | None = None, tone: Tone = "plain") 
     )
 
 
-def cards(*items: Component) -> Component:
-    """A row of cards that wraps."""
-    return html.Div(list(items), className="cards")
+def cards(*items: Component, domain: str = "") -> Component:
+    """A row of cards, as wide as those of a domain need it."""
+    return html.Div(list(items), className=f"cards {domain}-cards" if domain else "cards")
 
 
 def panel(title: str, *children: Component, controls: Sequence[Component] = (), name: str = "") -> Component:

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboards.rest.answers import rows
 from dashboards.rest.bars_bodies import BarsBody, ScannerBody, SignalsBody, SourcesBody
-from dashboards.rest.bars_rows import Equity, SymbolName, Timeframe, known_timeframe
-from dashboards.rest.errors import RESPONSES
+from dashboards.rest.bars_rows import Equity, SymbolName, Timeframe
+from dashboards.rest.errors import RESPONSES, known_timeframe
 from dashboards.rest.paging import Limit, page_of_bars
 from dashboards.rest.requests import AsOf, RangeOf, ServicesOf, cached
 from market_assets.bars import readers
@@ -73,7 +73,7 @@ def bars(
     limit: Limit = None,
 ) -> Response:
     """Closed bars by time, made of closed minutes. Without a start the newest 500; with one, page by page."""
-    name, frame = app.bars_now.known(symbol), known_timeframe(timeframe)
+    name, frame = app.bars_now.known(symbol), known_timeframe(timeframe, readers.TIMEFRAMES)
 
     def build() -> dict[str, Any]:
         page = page_of_bars(

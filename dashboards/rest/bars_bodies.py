@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.rest.bodies import Body
-from market_assets.bars.readers_live import State
+from market_assets.bars.standing import State
 
 
 class SignalNow(BaseModel):

@@ -30,7 +30,7 @@ from dashboards.rest.requests import AsOf, ServicesOf, marked
 from dashboards.rest.sockets import BUSY, FOREIGN, may_look, until_gone
 from dashboards.services import Services
 from market_assets.bars import readers
-from market_assets.bars.readers_live import Latest
+from market_assets.bars.standing import Latest
 from market_assets.core import clock
 
 router = APIRouter(tags=["bars"], responses=RESPONSES)

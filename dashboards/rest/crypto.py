@@ -20,9 +20,8 @@ from dashboards.rest.crypto_rows import (
     OneSymbol,
     SymbolName,
     known_symbol,
-    known_timeframe,
 )
-from dashboards.rest.errors import RESPONSES
+from dashboards.rest.errors import RESPONSES, known_timeframe
 from dashboards.rest.paging import Limit, most, page_of_bars, since
 from dashboards.rest.requests import AsOf, RangeOf, ServicesOf, cached
 from market_assets.core import clock

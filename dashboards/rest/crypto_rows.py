@@ -1,11 +1,9 @@
 """What the crypto routes share: names."""
 
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Path, Query
 
-from dashboards.rest.errors import ApiError
 from dashboards.services import Services
 from market_assets.core.errors import UnknownName
 from market_assets.reading import SEPARATOR
@@ -26,11 +24,3 @@ def known_symbol(app: Services, name: str) -> str:
     if spelled not in stored:
         raise UnknownName("symbol", name, sorted({*configured, *stored}))
     return spelled
-
-
-def known_timeframe(name: str, known: Iterable[str]) -> str:
-    """The timeframe. Raises ApiError 404 with those there are."""
-    names = list(known)
-    if name not in names:
-        raise ApiError(404, "unknown_timeframe", f"no timeframe {name!r} here; available: {', '.join(names)}")
-    return name

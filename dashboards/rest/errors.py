@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -135,3 +136,11 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 def retry_after(seconds: float) -> dict[str, str]:
     """The header that says when to come back; at least one second."""
     return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+def known_timeframe(name: str, known: Iterable[str]) -> str:
+    """The timeframe. Raises ApiError 404 with those there are."""
+    names = list(known)
+    if name not in names:
+        raise ApiError(404, "unknown_timeframe", f"no timeframe {name!r} here; available: {', '.join(names)}")
+    return name

@@ -183,8 +183,9 @@ def bars_source_health(
 def _compared(store: PartitionStore, days: Sequence[date], own: pl.DataFrame, n_days: int) -> pl.DataFrame:
     """Comparisons of the run's days and of `n_days` before them, with plain names of the sources."""
     contract = schemas.BarsReconciliation.contract()
-    first = clock.instant(days[0]) - n_days * _DAY
-    before = store.read(contract, start=first, end=clock.instant(days[0]))
+    first = clock.instant(days[0])
+    # a store gives both ends
+    before = store.read(contract, start=first - n_days * _DAY, end=first - _DAY)
     return unmarked(pl.concat([before, own]), "source", "other_source")
 
 

@@ -116,7 +116,6 @@ CURATED: tuple[InstrumentRow, ...] = (
     ),
     _index("US500", "SPX500", "SPX", yahoo="^GSPC", twelvedata="SPX", polygon="I:SPX"),
     _index("US30", "DJ30", "DJI", yahoo="^DJI", twelvedata="DJI", polygon="I:DJI"),
-    _spot("XAUUSD", twelvedata="XAU/USD", polygon="C:XAUUSD", variants=("GOLD",), alt_symbols=("XAUUSD_FUT",)),
     _spot("EURUSD", yahoo="EURUSD=X", alphavantage="EUR,USD", twelvedata="EUR/USD", polygon="C:EURUSD"),
     _spot("GBPUSD", yahoo="GBPUSD=X", alphavantage="GBP,USD", twelvedata="GBP/USD", polygon="C:GBPUSD"),
     InstrumentRow(
@@ -127,4 +126,6 @@ CURATED: tuple[InstrumentRow, ...] = (
     _future("US500_FUT", "ES=F", "ES"),
     _future("US30_FUT", "YM=F", "YM"),
     _future("XAUUSD_FUT", "GC=F", "GC"),
+    # last, because without a key nobody can be asked for it: the others are then one range
+    _spot("XAUUSD", twelvedata="XAU/USD", polygon="C:XAUUSD", variants=("GOLD",), alt_symbols=("XAUUSD_FUT",)),
 )  # fmt: skip

@@ -33,7 +33,7 @@ from market_assets.bars.readers_analytics import (
     analytics_risk,
     reliability,
 )
-from market_assets.bars.readers_live import BOARD, Latest, State, board, latest
+from market_assets.bars.readers_live import board, latest
 from market_assets.bars.readers_market import (
     BAR_COLUMNS,
     bars,
@@ -46,6 +46,7 @@ from market_assets.bars.readers_market import (
 from market_assets.bars.readers_rows import known_symbol
 from market_assets.bars.readers_signals import SIGNALS_NOW, latest_signals
 from market_assets.bars.readers_sources import SOURCES, sources
+from market_assets.bars.standing import BOARD, Latest, State
 from market_assets.bars.transforms.timeframes import TIMEFRAMES
 
 __all__ = [

@@ -21,8 +21,7 @@ from market_assets.bars.transforms.scanner_stats import BarsScannerStats
 from market_assets.bars.transforms.scanner_stats import scanner_stats as counted
 from market_assets.bars.transforms.timeframes import TIMEFRAMES, coarse
 from market_assets.core import clock
-from market_assets.core.errors import UnknownName
-from market_assets.reading import Moment, Wanted, first_rows, instant, last_rows, newest_rows
+from market_assets.reading import Moment, Wanted, chosen, instant, known, newest_rows, series_rows
 from market_assets.settings import settings
 from resources.stores.protocol import PartitionStore
 
@@ -55,8 +54,7 @@ def bars(
     known_timeframe(timeframe)
     name = known_symbol(symbol)
     wanted = _Coarse(MINUTE, name, None, _READ, start, end, as_of, timeframe=timeframe)
-    chosen = last_rows if start is None else first_rows
-    return chosen(filled(store, MINUTE), wanted, limit, _A_DAY / TIMEFRAMES[timeframe])
+    return series_rows(filled(store, MINUTE), wanted, limit, _A_DAY / TIMEFRAMES[timeframe])
 
 
 def indicators(
@@ -73,8 +71,7 @@ def indicators(
     At most `limit`: with a start the first ones, else the newest.
     """
     wanted = Wanted(INDICATORS, known_symbol(symbol), start=start, end=end, as_of=as_of)
-    chosen = last_rows if start is None else first_rows
-    return chosen(filled(store, INDICATORS), wanted, limit, _A_DAY)
+    return series_rows(filled(store, INDICATORS), wanted, limit, _A_DAY)
 
 
 def signals(
@@ -92,7 +89,7 @@ def signals(
 
     `features` of a row is JSON: the inputs of its alpha. Raises UnknownName for an alpha that is none.
     """
-    where = _chosen(alpha_id=_known_alpha(alpha), accepted=accepted)
+    where = chosen(alpha_id=None if alpha is None else known("alpha", alpha, ALPHAS), accepted=accepted)
     wanted = Wanted(SIGNALS, symbol and known_symbol(symbol), where, None, start, end, as_of)
     return newest_rows(filled(store, SIGNALS), wanted, limit, a_day=8.0)
 
@@ -108,7 +105,7 @@ def outcomes(
     store: PartitionStore | None = None,
 ) -> pl.DataFrame:
     """BarsOutcomes of a symbol or of all with start <= settled_at <= end, newest first; at most `limit`."""
-    where = _chosen(alpha_id=_known_alpha(alpha))
+    where = chosen(alpha_id=None if alpha is None else known("alpha", alpha, ALPHAS))
     wanted = Wanted(OUTCOMES, symbol and known_symbol(symbol), where, None, start, end, as_of)
     return newest_rows(filled(store, OUTCOMES), wanted, limit, a_day=8.0)
 
@@ -139,9 +136,7 @@ def scanner_stats(*, as_of: Moment | None = None, store: PartitionStore | None =
 
 def known_timeframe(name: str) -> str:
     """The timeframe. Raises UnknownName with those there are."""
-    if name not in TIMEFRAMES:
-        raise UnknownName("timeframe", name, TIMEFRAMES)
-    return name
+    return known("timeframe", name, TIMEFRAMES)
 
 
 @dataclass(frozen=True)
@@ -170,13 +165,3 @@ def _whole(end: Moment | None, length: timedelta) -> Moment | None:
         return end
     since_midnight = at - at.replace(hour=0, minute=0, second=0, microsecond=0)
     return at - since_midnight % length + length - timedelta(minutes=1)
-
-
-def _known_alpha(name: str | None) -> str | None:
-    if name is not None and name not in ALPHAS:
-        raise UnknownName("alpha", name, ALPHAS)
-    return name
-
-
-def _chosen(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -1,11 +1,12 @@
 """The tables that the readers ask, the names of symbols, and what to run where a table holds nothing. See `readers`."""
 
+from functools import partial
+
 from market_assets import reading
 from market_assets.bars import schemas
 from market_assets.core.contracts import Contract
 from market_assets.core.errors import UnknownName
 from market_assets.settings import settings
-from resources.stores.protocol import PartitionStore
 
 MINUTE: Contract = schemas.BarsMinute.contract()
 INDICATORS: Contract = schemas.BarsIndicators.contract()
@@ -15,12 +16,8 @@ OUTCOMES: Contract = schemas.BarsOutcomes.contract()
 RECONCILIATION: Contract = schemas.BarsReconciliation.contract()
 SOURCE_HEALTH: Contract = schemas.BarsSourceHealth.contract()
 
-_EXAMPLES = {"day": "2026-10-05", "symbol": "EURUSD"}
-
-
-def filled(store: PartitionStore | None, *contracts: Contract) -> PartitionStore:
-    """The store to ask. Raises NotMaterialised for the first of `contracts` that holds nothing."""
-    return reading.filled(store, *contracts, examples=_EXAMPLES)
+#: the store to ask; raises NotMaterialised for the first contract that holds nothing
+filled = partial(reading.filled, examples={"day": "2026-10-05", "symbol": "EURUSD"})
 
 
 def known_symbol(name: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from market_assets.bars.readers_live import Latest, hot_in_force, is_alive, of_hot
+from market_assets.bars.readers_live import hot_in_force, is_alive, of_hot
 from market_assets.bars.readers_rows import SIGNALS, filled
+from market_assets.bars.standing import Latest
 from market_assets.bars.transforms.signals.scoring import NOTES
 from market_assets.bars.transforms.sizing import known_equity, sized
 from market_assets.core import clock
@@ -86,7 +87,7 @@ def _live(symbols: list[str], found: Settings, hot: HotBars | None, now: datetim
     cache = hot or hot_in_force(found)
     if not symbols or not is_alive(cache.status(), now):
         return {}
-    features = [one for symbol in symbols if (one := cache.latest(symbol)) is not None]
+    features = [seen for symbol in symbols if (seen := cache.latest(symbol)) is not None]
     return {one.symbol: one for each in features if (one := of_hot(each, found, now)) is not None}
 
 

@@ -197,6 +197,23 @@ def dimension_keys(definition: dg.PartitionsDefinition, instance: dg.DagsterInst
     return [list(definition.get_partition_keys(dynamic_partitions_store=instance))]
 
 
+def key_of(day: date | str, name: str) -> str:
+    """`2026-10-05|EURUSD`."""
+    return f"{day}{SEPARATOR}{name}"
+
+
+def keys_of(days: Iterable[date | str], names: Iterable[str]) -> list[str]:
+    """The partitions of these names on these days, day by day."""
+    every = list(names)
+    return [key_of(day, name) for day in days for name in every]
+
+
+def day_and_name(key: str) -> tuple[date, str]:
+    """The parts of `2026-10-05|EURUSD`; without a second one the name is empty."""
+    day, _, name = key.partition(SEPARATOR)
+    return date.fromisoformat(day), name
+
+
 def split_key(key: str, dimensions: Sequence[str]) -> Mapping[str, str]:
     """`AAPL|2020` over (symbol, year) as a mapping of dimension to key."""
     parts = key.split(SEPARATOR, len(dimensions) - 1) if len(dimensions) > 1 else [key]

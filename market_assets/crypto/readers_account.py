@@ -5,9 +5,8 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from market_assets.core.errors import UnknownName
 from market_assets.crypto.readers_rows import METRICS, TRADES, filled
-from market_assets.reading import Moment, Wanted, last_rows, newest_rows
+from market_assets.reading import Moment, Wanted, chosen, known, last_rows, newest_rows
 from resources.stores.protocol import PartitionStore
 
 #: open and pending are of the account's newest day; closed and rejected of the day on which they ended
@@ -45,7 +44,7 @@ def paper_trades(
     asked = filled(store, TRADES)
     found = [
         _of_status(asked, name, Wanted(TRADES, symbol, _ROWS[name], start=start, end=end, as_of=as_of), limit)
-        for name in ([_known(status)] if status is not None else _ROWS)
+        for name in ([known("status", status, get_args(TradeStatus))] if status is not None else _ROWS)
     ]
     newest = pl.concat(found).sort("day", "row_kind", "trade_id", descending=[True, False, False], maintain_order=True)
     return newest if limit is None else newest.head(limit)
@@ -85,16 +84,10 @@ def success_metrics(
     rows = filled(store, METRICS).read(METRICS, as_of=as_of)
     windows = pl.Enum(METRICS.column("window").isin or ())
     newest = rows.filter(pl.col("as_of_day") == pl.col("as_of_day").max())
-    chosen = {name: value for name, value in (("window", window), ("scope", scope)) if value is not None}
-    return newest.filter(*(pl.col(name) == value for name, value in chosen.items())).sort(
+    asked = chosen(window=window, scope=scope)
+    return newest.filter(*(pl.col(name) == value for name, value in asked.items())).sort(
         pl.col("scope") != "ALL", "scope", pl.col("window").cast(windows)
     )
-
-
-def _known(status: str) -> str:
-    if status not in _ROWS:
-        raise UnknownName("status", status, get_args(TradeStatus))
-    return status
 
 
 def _of_status(store: PartitionStore, status: str, wanted: Wanted, limit: int | None) -> pl.DataFrame:

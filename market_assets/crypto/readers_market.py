@@ -1,11 +1,11 @@
 """Readers of the market: candles, overlays, decisions, second opinions. See `readers`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 
 import polars as pl
 
-from market_assets.core.errors import UnknownName
+from market_assets import reading
 from market_assets.crypto.readers_rows import (
     ADVICE,
     FRAMES,
@@ -17,7 +17,7 @@ from market_assets.crypto.readers_rows import (
 )
 from market_assets.crypto.settings import MINUTES
 from market_assets.crypto.transforms.overlays.runner import REGISTRY
-from market_assets.reading import Moment, Wanted, first_rows, last_rows, newest_rows
+from market_assets.reading import Moment, Wanted, chosen, newest_rows, series_rows
 from resources.stores.protocol import PartitionStore
 
 #: minutes of each timeframe, shortest first
@@ -48,7 +48,7 @@ def klines(
     contract = KLINES if timeframe == "1m" else FRAMES
     where = {"timeframe": timeframe}
     wanted = Wanted(contract, symbol, where, start=start, end=end, as_of=as_of)
-    return _bars(filled(store, contract), wanted, timeframe, limit)
+    return series_rows(filled(store, contract), wanted, limit, _A_DAY / TIMEFRAMES[timeframe])
 
 
 def overlays(
@@ -70,7 +70,7 @@ def overlays(
     columns = overlay_columns(REGISTRY if names is None else names)
     where = {"timeframe": timeframe}
     wanted = Wanted(OVERLAYS, symbol, where, [*OVERLAY_ROW, *columns], start, end, as_of)
-    return _bars(filled(store, OVERLAYS), wanted, timeframe, limit)
+    return series_rows(filled(store, OVERLAYS), wanted, limit, _A_DAY / TIMEFRAMES[timeframe])
 
 
 def signals(
@@ -85,7 +85,7 @@ def signals(
     store: PartitionStore | None = None,
 ) -> pl.DataFrame:
     """CryptoSignals of a symbol or of all with start <= ts <= end, newest first; at most `limit`."""
-    where = _chosen(action=action, is_tradeable=tradeable)
+    where = chosen(action=action, is_tradeable=tradeable)
     wanted = Wanted(SIGNALS, symbol, where, start=start, end=end, as_of=as_of)
     # one an hour, of which few are tradeable
     return newest_rows(filled(store, SIGNALS), wanted, limit, a_day=2.0 if where else 24.0)
@@ -106,7 +106,7 @@ def advice(
 
     `advisor_source` of each row says whether a language model (`llm`) or the rules (`rule`) speak.
     """
-    where = _chosen(call=call, advisor_source=advisor_source)
+    where = chosen(call=call, advisor_source=advisor_source)
     wanted = Wanted(ADVICE, symbol, where, start=start, end=end, as_of=as_of)
     return newest_rows(filled(store, ADVICE), wanted, limit, a_day=2.0)
 
@@ -123,7 +123,7 @@ def telemetry(
     store: PartitionStore | None = None,
 ) -> pl.DataFrame:
     """CryptoFeatureTelemetry with start <= day <= end, newest first; at most `limit`."""
-    where = _chosen(overlay=overlay, timeframe=timeframe)
+    where = chosen(overlay=overlay, timeframe=timeframe)
     wanted = Wanted(TELEMETRY, symbol, where, start=start, end=end, as_of=as_of)
     return newest_rows(filled(store, TELEMETRY), wanted, limit, a_day=len(REGISTRY) * len(MINUTES))
 
@@ -132,23 +132,10 @@ def overlay_columns(names: Iterable[str]) -> list[str]:
     """The columns of these overlays, each once. Raises UnknownName with the near ones."""
     asked = list(names)
     for name in asked:
-        if name not in OVERLAY_COLUMNS:
-            raise UnknownName("overlay", name, OVERLAY_COLUMNS)
+        reading.known("overlay", name, OVERLAY_COLUMNS)
     return list(dict.fromkeys(chain.from_iterable(OVERLAY_COLUMNS[name] for name in asked)))
 
 
 def known_timeframe(name: str, known: Iterable[str] = TIMEFRAMES) -> str:
     """The timeframe. Raises UnknownName with those there are."""
-    names: Sequence[str] = list(known)
-    if name not in names:
-        raise UnknownName("timeframe", name, names)
-    return name
-
-
-def _bars(store: PartitionStore, wanted: Wanted, timeframe: str, limit: int | None) -> pl.DataFrame:
-    chosen = last_rows if wanted.start is None else first_rows
-    return chosen(store, wanted, limit, _A_DAY / TIMEFRAMES[timeframe])
-
-
-def _chosen(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}
+    return reading.known("timeframe", name, known)

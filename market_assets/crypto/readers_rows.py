@@ -1,9 +1,10 @@
 """The tables that the readers ask, and what to run where one holds nothing. See `readers`."""
 
+from functools import partial
+
 from market_assets import reading
 from market_assets.core.contracts import Contract
 from market_assets.crypto import schemas
-from resources.stores.protocol import PartitionStore
 
 KLINES: Contract = schemas.CryptoKlines.contract()
 FRAMES: Contract = schemas.CryptoTimeframes.contract()
@@ -14,9 +15,5 @@ TRADES: Contract = schemas.CryptoPaperTrades.contract()
 METRICS: Contract = schemas.CryptoSuccessMetrics.contract()
 TELEMETRY: Contract = schemas.CryptoFeatureTelemetry.contract()
 
-_EXAMPLES = {"day": "2026-10-05", "symbol": "BTCUSDT"}
-
-
-def filled(store: PartitionStore | None, *contracts: Contract) -> PartitionStore:
-    """The store to ask. Raises NotMaterialised for the first of `contracts` that holds nothing."""
-    return reading.filled(store, *contracts, examples=_EXAMPLES)
+#: the store to ask; raises NotMaterialised for the first contract that holds nothing
+filled = partial(reading.filled, examples={"day": "2026-10-05", "symbol": "BTCUSDT"})

@@ -1,6 +1,7 @@
 """How the readers ask: instants, the newest partitions, and what to run where there are none. See `readers`."""
 
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -18,12 +19,8 @@ STATISTICS: Contract = schemas.FundingStatistics.contract()
 SPREADS: Contract = schemas.FundingSpreads.contract()
 OPPORTUNITIES: Contract = schemas.FundingOpportunities.contract()
 
-_EXAMPLES = {"exchange": "bybit", "day": "2026-10-05"}
-
-
-def filled(store: PartitionStore | None, *contracts: Contract) -> PartitionStore:
-    """The store to ask. Raises NotMaterialised for the first of `contracts` that holds nothing."""
-    return reading.filled(store, *contracts, examples=_EXAMPLES)
+#: the store to ask; raises NotMaterialised for the first contract that holds nothing
+filled = partial(reading.filled, examples={"exchange": "bybit", "day": "2026-10-05"})
 
 
 def newest_days(store: PartitionStore, contract: Contract, as_of: datetime | None) -> list[str]:

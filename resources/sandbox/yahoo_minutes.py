@@ -72,7 +72,7 @@ class YahooMinutes:
         return {"chart": {"result": [result], "error": None}}
 
     async def spark(self, request: Request) -> Response:
-        """`/v7/finance/spark?symbols=&range=1d&interval=1m`: unknown symbols are left out."""
+        """`/v7/finance/spark?symbols=&range=1d&interval=1m|1d`: unknown symbols are left out."""
         asked = [symbol for symbol in request.query_params.get("symbols", "").split(",") if symbol]
         found = [self.listed[symbol] for symbol in asked if symbol in self.listed]
         names = [*asked, *(one.symbol for one in found)]
@@ -83,10 +83,11 @@ class YahooMinutes:
                 return yahoo_wire.error(429)
             if len(asked) > SPARK_MOST:
                 return yahoo_wire.error(400, f"Only {SPARK_MOST} symbols are allowed", "spark")
-            if query.get("range", "1d") != "1d" or query.get("interval", "1m") != "1m":
-                return yahoo_wire.error(422, "the sandbox serves range=1d with interval=1m", "spark")
+            interval = query.get("interval", "1m")
+            if query.get("range", "1d") != "1d" or interval not in {"1m", "1d"}:
+                return yahoo_wire.error(422, "the sandbox serves range=1d with interval=1m or 1d", "spark")
             at = self.desk.now()
-            results = [self._spark(one, at, fault_minutes.concerning(struck, one.names)) for one in found]
+            results = [self._spark(one, at, fault_minutes.concerning(struck, one.names), interval) for one in found]
             if not results:
                 return yahoo_wire.error(404, "No data found for spark symbols", "spark")
             return json_response({"spark": {"result": results, "error": None}})
@@ -95,13 +96,21 @@ class YahooMinutes:
             VENDOR, request, names, respond, lambda status: yahoo_wire.error(status, root="spark")
         )
 
-    def _spark(self, listing: BarListing, at: datetime, struck: Sequence[Fault]) -> dict[str, Any]:
+    def _spark(self, listing: BarListing, at: datetime, struck: Sequence[Fault], interval: str) -> dict[str, Any]:
         at_ms, vendor_id = milliseconds(at), listing.ids[VENDOR]
         price = self.market.price(listing, VENDOR, at_ms)
         if price is None:
             return {"symbol": vendor_id, "response": [{"meta": {"symbol": vendor_id}, "indicators": {"quote": [{}]}}]}
         price = fault_minutes.mispriced(price, struck)
         meta = self._meta(listing, price, at, struck, brief=True)
+        if interval == "1d":
+            # one bar, that of the running day
+            day_s = (price.at_ms - 1) // DAY_MS * DAY_MS // 1000
+            day = {"timestamp": [day_s], "indicators": {"quote": [{"close": [float(np.float32(price.price))]}]}}
+            return {
+                "symbol": vendor_id,
+                "response": [{"meta": {**meta, "range": "1d", "dataGranularity": "1d"}, **day}],
+            }
         # one more or one less fault may strike each request: only what no fault touches is kept
         series = _series(self._today(listing, price, struck)) if struck else self._kept(listing, price)
         return {"symbol": vendor_id, "response": [{"meta": {**meta, "range": "1d"}, **series}]}

@@ -90,8 +90,7 @@ class Stored:
         today = self.now().date()
         n_days = max(1, math.ceil(self.settings.crypto.stream.cache_bars / _MINUTES))
         days = [today - n * _DAY for n in range(n_days, -1, -1)]
-        keys = [f"{day}{partitions.SEPARATOR}{symbol}" for day in days for symbol in self.symbols]
-        stored = open_store(self.settings).read(KLINES, keys)
+        stored = open_store(self.settings).read(KLINES, partitions.keys_of(days, self.symbols))
         streamed = klines_landing(self.settings).read(self.settings.crypto.venue.vendor, days)
         ours = klines.known(stored, streamed).filter(pl.col("symbol").is_in(self.symbols))
         return candles(ours)

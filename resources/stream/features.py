@@ -40,7 +40,7 @@ class LiveFeatures:
         length, lookback = timedelta(minutes=MINUTES[timeframe]), crypto.overlays.lookback(timeframe)
         n_days = -(-lookback * length // _DAY) + 1
         days = [(now - n * _DAY).date() for n in range(n_days, -1, -1)]
-        keys = [f"{day}{partitions.SEPARATOR}{symbol}" for day in days for symbol in self._symbols]
+        keys = partitions.keys_of(days, self._symbols)
         stored = open_store(self._settings).read(_BARS, keys, where={"timeframe": timeframe})
         for symbol in self._symbols:
             bars = stored.filter(symbol=symbol).sort("ts").tail(lookback)

@@ -10,24 +10,33 @@ minutes.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from market_assets.bars.instruments import Bound
+from market_assets.bars.instruments import Bound, Source
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.http import judge, redact
-from resources.http.budget import DAY_S, MINUTE_S, WindowUse, until_next
-from resources.http.client import VendorClient, connect
+from resources.http.budget import DAY_S, MINUTE_S, until_next
+from resources.http.client import connect
 from resources.http.errors import BadRequest, Malformed, NotEntitled, RateLimited, Unauthorized
 from resources.http.transport import Reply, Timing
 from resources.vendors import json_shape
-from resources.vendors.minute import MINUTES, PRICES, FetchedMinutes, Quote, as_stated
+from resources.vendors.minute import (
+    MINUTES,
+    PRICES,
+    FetchedMinutes,
+    MinuteClient,
+    Quote,
+    as_stated,
+    fetch_of_bars,
+    span,
+)
 from resources.venues.rows import Rows, show
 
-NAME = "alphavantage"
+NAME: Final = "alphavantage"
 KEY_VARIABLE = "ALPHAVANTAGE_API_KEY"
 INTERVAL = "1min"
 _PATH = "/query"
@@ -78,15 +87,11 @@ def parse_quote(body: Row, bound: Bound, received_at: datetime) -> Quote | None:
 
 
 @dataclass(frozen=True)
-class AlphaVantage:
+class AlphaVantage(MinuteClient):
     """Asks Alpha Vantage. Threads may share it. Every method raises VendorError."""
 
-    http: VendorClient
-    #: how rows name their source
-    source: str
-    delay_s: float
-    name: ClassVar[str] = NAME
-    quote_batch: ClassVar[int] = 1
+    name: ClassVar[Source] = NAME
+    most_quotes: ClassVar[int] = 1
     most_minutes: ClassVar[int] = _DAYS * 1440
 
     @classmethod
@@ -100,18 +105,13 @@ class AlphaVantage:
             key=secret.get_secret_value() if secret else None,
             key_query="apikey",
             key_advice="or take alphavantage out of bars.sources",
-            fetch=settings.fetch.model_copy(update={"timeout_s": settings.bars.timeout_s}),
+            fetch=fetch_of_bars(settings),
             rates=rates,
             spaced=True,
             budget_setting="bars.alphavantage.budget",
             timing=timing,
         )
-        return cls(http, settings.source_name(NAME), settings.bars.alphavantage.delay_s)
-
-    @property
-    def enabled(self) -> bool:
-        """Whether there is a key."""
-        return self.http.is_enabled
+        return cls.of(settings, http)
 
     def minutes(self, bound: Bound, first: datetime, until: datetime) -> FetchedMinutes:
         """The minutes that open in [first, until), newest first. A pair's history that begins later is NotEntitled."""
@@ -125,20 +125,8 @@ class AlphaVantage:
         found = [self._quote(bound) for bound in bounds if _is_pair(bound)]
         return [quote for quote in found if quote is not None]
 
-    def quote_cost(self, n: int) -> int:
-        """One request an instrument."""
-        return n
-
-    def budget(self) -> list[WindowUse]:
-        """Requests of this second and this day."""
-        return self.http.budget.use()
-
-    def close(self) -> None:
-        """Close the connection pool."""
-        self.http.close()
-
     def _minutes(self, params: Params, bound: Bound, first: datetime, until: datetime) -> FetchedMinutes:
-        context = f"{bound.symbol} {first:%F %H:%M}..{until:%F %H:%M}Z"
+        context = span(bound, first, until)
         stated, reply = self.http.get(
             _PATH,
             params,

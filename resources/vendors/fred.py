@@ -21,6 +21,7 @@ from resources.http.client import VendorClient, connect
 from resources.http.errors import BadRequest, Malformed, NotFound, Unauthorized, VendorError
 from resources.http.transport import Reply, Timing
 from resources.vendors import json_shape
+from resources.vendors.minute import fetch_of_bars
 from resources.venues.rows import Rows, show
 
 NAME = "fred"
@@ -87,7 +88,7 @@ class Fred:
             key_variable=KEY_VARIABLE if key else None,
             key=key,
             key_query="api_key",
-            fetch=settings.fetch.model_copy(update={"timeout_s": settings.bars.timeout_s}),
+            fetch=fetch_of_bars(settings),
             rates=rates,
             budget_setting="bars.macro.fred.budget",
             timing=timing,

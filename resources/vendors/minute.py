@@ -1,15 +1,19 @@
 """What every source of minute bars gives, whatever its wire format: closed minutes of a window, and quotes of now."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import polars as pl
 
-from market_assets.bars.instruments import Bound
+from market_assets.bars.instruments import Bound, Source
 from market_assets.core.contracts import UTC_MICROS
+from market_assets.core.settings import FetchSettings
+from market_assets.settings import Settings
 from resources.http.budget import WindowUse
+from resources.http.client import VendorClient
 from resources.http.transport import Reply
 from resources.venues.rows import Rows, frame
 
@@ -153,6 +157,52 @@ class MinuteSource(Protocol):
     def close(self) -> None:
         """Close the connection pool."""
         ...
+
+
+@dataclass(frozen=True)
+class MinuteClient:
+    """What the client of every source of minutes has, whatever it asks. Threads may share it."""
+
+    http: VendorClient
+    #: how rows name their source
+    source: str
+    delay_s: float
+    name: ClassVar[Source]
+    #: instruments that one request for quotes may name, and minutes that one for bars may cover
+    most_quotes: ClassVar[int]
+    most_minutes: ClassVar[int]
+
+    @classmethod
+    def of(cls, settings: Settings, http: VendorClient) -> Self:
+        """The source that this client asks, as the settings name and delay it."""
+        return cls(http, settings.source_name(cls.name), settings.bars.delays_s[cls.name])
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it needs no key, or has one."""
+        return self.http.is_enabled
+
+    @property
+    def quote_batch(self) -> int:
+        """Instruments that one request for quotes may name."""
+        return self.most_quotes
+
+    def quote_cost(self, n: int) -> int:
+        """Requests for quotes of `n` instruments."""
+        return math.ceil(n / self.most_quotes)
+
+    def budget(self) -> list[WindowUse]:
+        """How much of each window is used now, in requests or credits; none without a budget."""
+        return self.http.budget.use()
+
+    def close(self) -> None:
+        """Close the connection pool."""
+        self.http.close()
+
+
+def fetch_of_bars(settings: Settings) -> FetchSettings:
+    """How requests are made: each within `bars.timeout_s`."""
+    return settings.fetch.model_copy(update={"timeout_s": settings.bars.timeout_s})
 
 
 def windows(first: datetime, until: datetime, minutes: int) -> Iterator[tuple[datetime, datetime]]:

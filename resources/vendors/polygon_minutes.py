@@ -5,7 +5,6 @@ have no volume; a window that begins before the plan's history is cut off silent
 row; in a snapshot an unknown ticker is an entry with an error, and a price stands in another place for every kind.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,15 +13,22 @@ from urllib.parse import quote
 
 import polars as pl
 
-from market_assets.bars.instruments import WITH_VOLUME, Bound, Kind
+from market_assets.bars.instruments import WITH_VOLUME, Bound, Kind, Source
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
-from resources.http.budget import WindowUse
-from resources.http.client import VendorClient
 from resources.http.errors import Clipped, Malformed
 from resources.http.transport import Timing
 from resources.vendors import json_shape
-from resources.vendors.minute import MINUTES, FetchedMinutes, Quote, answered, by_vendor_id, span
+from resources.vendors.minute import (
+    MINUTES,
+    FetchedMinutes,
+    MinuteClient,
+    Quote,
+    answered,
+    by_vendor_id,
+    fetch_of_bars,
+    span,
+)
 from resources.vendors.polygon_wire import MOST_AGGREGATES, NAME, Row, check_asked, client, pages
 from resources.venues.wire import millis
 
@@ -95,28 +101,17 @@ def parse_snapshot(body: Row, bounds: Sequence[Bound], received_at: datetime) ->
 
 
 @dataclass(frozen=True)
-class PolygonMinutes:
+class PolygonMinutes(MinuteClient):
     """Asks Polygon for minutes and quotes, on the budget and breaker that its daily bars are on."""
 
-    http: VendorClient
-    #: how rows name their source
-    source: str
-    delay_s: float
-    name: ClassVar[str] = NAME
-    quote_batch: ClassVar[int] = 250
+    name: ClassVar[Source] = NAME
+    most_quotes: ClassVar[int] = 250
     most_minutes: ClassVar[int] = MOST_AGGREGATES
 
     @classmethod
     def connect(cls, settings: Settings, *, rates: RateBudget | None = None, timing: Timing | None = None) -> Self:
         """The client by the settings, each request within `bars.timeout_s`."""
-        fetch = settings.fetch.model_copy(update={"timeout_s": settings.bars.timeout_s})
-        http = client(settings, fetch=fetch, rates=rates, timing=timing)
-        return cls(http, settings.source_name(NAME), settings.bars.delays_s[NAME])
-
-    @property
-    def enabled(self) -> bool:
-        """Whether there is a key."""
-        return self.http.is_enabled
+        return cls.of(settings, client(settings, fetch=fetch_of_bars(settings), rates=rates, timing=timing))
 
     def minutes(self, bound: Bound, first: datetime, until: datetime) -> FetchedMinutes:
         """The minutes that open in [first, until), as stated, unadjusted; the running one may be among them."""
@@ -141,24 +136,12 @@ class PolygonMinutes:
         found = pages(
             self.http,
             _SNAPSHOT,
-            {"ticker.any_of": ",".join(by_vendor_id(bounds)), "limit": self.quote_batch},
+            {"ticker.any_of": ",".join(by_vendor_id(bounds)), "limit": self.most_quotes},
             f"{len(bounds)} quote(s)",
             lambda body, at: parse_snapshot(body, bounds, at),
             record=False,
         )
         return [one for page, _ in found for one in page]
-
-    def quote_cost(self, n: int) -> int:
-        """Requests for quotes of `n` instruments."""
-        return math.ceil(n / self.quote_batch)
-
-    def budget(self) -> list[WindowUse]:
-        """How much of each window is used now, in requests; none in the sandbox."""
-        return self.http.budget.use()
-
-    def close(self) -> None:
-        """Close the connection pool."""
-        self.http.close()
 
 
 def _quote(row: Row, where: str, bound: Bound, received_at: datetime) -> list[Quote]:

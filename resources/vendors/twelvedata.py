@@ -9,17 +9,17 @@ in headers that count the wall-clock minute. `timezone=UTC` is asked for, so sta
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import orjson
 import polars as pl
 
-from market_assets.bars.instruments import Bound
+from market_assets.bars.instruments import Bound, Source
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.http import judge, redact
-from resources.http.budget import DAY_S, MINUTE_S, WindowUse, until_next
-from resources.http.client import VendorClient, connect
+from resources.http.budget import DAY_S, MINUTE_S, until_next
+from resources.http.client import connect
 from resources.http.errors import (
     BadRequest,
     Malformed,
@@ -33,14 +33,23 @@ from resources.http.errors import (
 from resources.http.retry import retry_after
 from resources.http.transport import Reply, Timing
 from resources.vendors import json_shape
-from resources.vendors.minute import MINUTES, PRICES, FetchedMinutes, Quote, as_stated, windows
+from resources.vendors.minute import (
+    MINUTES,
+    PRICES,
+    FetchedMinutes,
+    MinuteClient,
+    Quote,
+    as_stated,
+    fetch_of_bars,
+    span,
+    windows,
+)
 from resources.venues.rows import Row, Rows, show
 
-NAME = "twelvedata"
+NAME: Final = "twelvedata"
 KEY_VARIABLE = "TWELVEDATA_API_KEY"
 INTERVAL = "1min"
 _MOST_ROWS = 5000
-_MOST_SYMBOLS = 120
 _USED = "api-credits-used"
 _NO_DATA = "no data is available"
 _SHOWN = 200
@@ -98,14 +107,11 @@ def parse_quotes(body: Any, bounds: Sequence[Bound], received_at: datetime) -> l
 
 
 @dataclass(frozen=True)
-class TwelveData:
+class TwelveData(MinuteClient):
     """Asks Twelve Data. Threads may share it. Every method raises VendorError."""
 
-    http: VendorClient
-    #: how rows name their source
-    source: str
-    delay_s: float
-    name: ClassVar[str] = NAME
+    name: ClassVar[Source] = NAME
+    most_quotes: ClassVar[int] = 120
     #: a day, which the vendor charges least for
     most_minutes: ClassVar[int] = 1440
 
@@ -120,23 +126,18 @@ class TwelveData:
             key=secret.get_secret_value() if secret else None,
             key_scheme="apikey",
             key_advice="or take twelvedata out of bars.sources",
-            fetch=settings.fetch.model_copy(update={"timeout_s": settings.bars.timeout_s}),
+            fetch=fetch_of_bars(settings),
             rates=rates,
             budget_setting="bars.twelvedata.budget",
             timing=timing,
         )
-        return cls(http, settings.source_name(NAME), settings.bars.twelvedata.delay_s)
-
-    @property
-    def enabled(self) -> bool:
-        """Whether there is a key."""
-        return self.http.is_enabled
+        return cls.of(settings, http)
 
     @property
     def quote_batch(self) -> int:
         """As many as a minute has credits for, a request's most where it has no such limit."""
         limits = [window.limit for window in self.http.budget.windows if window.seconds <= MINUTE_S]
-        return min([_MOST_SYMBOLS, *limits])
+        return min([self.most_quotes, *limits])
 
     def minutes(self, bound: Bound, first: datetime, until: datetime) -> FetchedMinutes:
         """The minutes that open in [first, until), oldest first, a request a day. A row of `until` may come too."""
@@ -163,14 +164,6 @@ class TwelveData:
         """A credit an instrument."""
         return n
 
-    def budget(self) -> list[WindowUse]:
-        """Credits of this minute and this day."""
-        return self.http.budget.use()
-
-    def close(self) -> None:
-        """Close the connection pool."""
-        self.http.close()
-
     def _minutes(self, bound: Bound, first: datetime, until: datetime) -> FetchedMinutes:
         def read(reply: Reply) -> tuple[pl.DataFrame, int]:
             more = self._count(reply)
@@ -189,7 +182,7 @@ class TwelveData:
                 "outputsize": _MOST_ROWS,
             },
             read=read,
-            context=f"{bound.symbol} {first:%F %H:%M}..{until:%F %H:%M}Z",
+            context=span(bound, first, until),
         )
         return FetchedMinutes(frame, reply.requests, reply.requests + more, len(reply.body), reply.latency_ms)
 

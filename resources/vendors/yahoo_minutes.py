@@ -5,7 +5,6 @@ request; the last row may be a live quote off the grid; prices are float32; curr
 0; spark leaves out what it does not know, and answers 404 where it knows none of the symbols.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +13,23 @@ from typing import Any, ClassVar, Self
 import orjson
 import polars as pl
 
-from market_assets.bars.instruments import WITH_VOLUME, Bound
+from market_assets.bars.instruments import WITH_VOLUME, Bound, Source
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
-from resources.http.budget import WindowUse
-from resources.http.client import VendorClient
 from resources.http.errors import BadRequest, Malformed, NotEntitled, VendorError
 from resources.http.transport import Reply, Timing
 from resources.vendors import json_shape
-from resources.vendors.minute import MINUTES, PRICES, FetchedMinutes, Quote, answered, by_vendor_id, span
+from resources.vendors.minute import (
+    MINUTES,
+    PRICES,
+    FetchedMinutes,
+    MinuteClient,
+    Quote,
+    answered,
+    by_vendor_id,
+    fetch_of_bars,
+    span,
+)
 from resources.vendors.yahoo_wire import (
     NAME,
     chart_path,
@@ -96,28 +103,17 @@ def parse_spark(body: Any, bounds: Sequence[Bound], received_at: datetime) -> li
 
 
 @dataclass(frozen=True)
-class YahooMinutes:
+class YahooMinutes(MinuteClient):
     """Asks Yahoo for minutes and quotes, on the budget and breaker that its daily bars are on."""
 
-    http: VendorClient
-    #: how rows name their source
-    source: str
-    delay_s: float
-    name: ClassVar[str] = NAME
-    quote_batch: ClassVar[int] = 20
+    name: ClassVar[Source] = NAME
+    most_quotes: ClassVar[int] = 20
     most_minutes: ClassVar[int] = 7 * 24 * 60
 
     @classmethod
     def connect(cls, settings: Settings, *, rates: RateBudget | None = None, timing: Timing | None = None) -> Self:
         """The client by the settings, each request within `bars.timeout_s`."""
-        fetch = settings.fetch.model_copy(update={"timeout_s": settings.bars.timeout_s})
-        http = client(settings, fetch=fetch, rates=rates, timing=timing)
-        return cls(http, settings.source_name(NAME), settings.bars.delays_s[NAME])
-
-    @property
-    def enabled(self) -> bool:
-        """Always: Yahoo needs no key."""
-        return self.http.is_enabled
+        return cls.of(settings, client(settings, fetch=fetch_of_bars(settings), rates=rates, timing=timing))
 
     def minutes(self, bound: Bound, first: datetime, until: datetime) -> FetchedMinutes:
         """The minutes that open in [first, until), as stated; the running one may be among them.
@@ -153,24 +149,13 @@ class YahooMinutes:
             return []
         found, _ = self.http.get(
             _SPARK,
-            {"symbols": ",".join(by_vendor_id(bounds)), "range": "1d", "interval": "1m"},
+            # the price is in the meta part: minutes of the whole day beside it would be half a megabyte
+            {"symbols": ",".join(by_vendor_id(bounds)), "range": "1d", "interval": "1d"},
             read=lambda reply: _read_quotes(reply, bounds),
             context=f"{len(bounds)} quote(s)",
             record=False,
         )
         return found
-
-    def quote_cost(self, n: int) -> int:
-        """Requests for quotes of `n` instruments."""
-        return math.ceil(n / self.quote_batch)
-
-    def budget(self) -> list[WindowUse]:
-        """How much of each window is used now, in requests; none in the sandbox."""
-        return self.http.budget.use()
-
-    def close(self) -> None:
-        """Close the connection pool."""
-        self.http.close()
 
 
 def _read_minutes(reply: Reply, bound: Bound) -> pl.DataFrame:

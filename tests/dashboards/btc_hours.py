@@ -15,9 +15,9 @@ import pytest
 from market_assets.btc.schemas import CORR_CASES
 from market_assets.settings import Settings, settings
 from market_assets.tables import contract
-from resources.stores import open_store
 
-from .conftest import KEY, write
+from .conftest import KEY
+from .stored_home import StoredHome
 
 START = datetime(2024, 6, 10, tzinfo=UTC)
 N = 48
@@ -166,18 +166,24 @@ def configure(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
     return settings()
 
 
+def tables() -> dict[str, pl.DataFrame]:
+    """All of the above, by table."""
+    volumes = {"long_liquidations": 5.0, "short_liquidations": 0.0}
+    return {
+        "btc_price": table("btc_price", list(HOURS), price=price),
+        "btc_liquidations": table("btc_liquidations", list(HOURS), **volumes),
+        "btc_processed": processed(),
+        "btc_rpn": rpn(),
+        "btc_bins": bins(),
+        "btc_dominance": dominances(),
+        "btc_signals": signals(),
+        "btc_labels": labels(),
+    }
+
+
+HOME = StoredHome(configure, tables)
+
+
 def fill(found: Settings) -> None:
     """Store all of the above."""
-    store = open_store(found)
-    write(store, "btc_price", table("btc_price", list(HOURS), price=price))
-    volumes = {"long_liquidations": 5.0, "short_liquidations": 0.0}
-    write(store, "btc_liquidations", table("btc_liquidations", list(HOURS), **volumes))
-    for name, rows in (
-        ("btc_processed", processed()),
-        ("btc_rpn", rpn()),
-        ("btc_bins", bins()),
-        ("btc_dominance", dominances()),
-        ("btc_signals", signals()),
-        ("btc_labels", labels()),
-    ):
-        write(store, name, rows)
+    HOME.fill(found)

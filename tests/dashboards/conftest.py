@@ -1,5 +1,9 @@
 """A small store written by hand: five sessions of AAPL around a split and a dividend, and IBM with a 12 % gap."""
 
+import functools
+import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,10 +14,13 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from dashboards.app import create_app
+from market_assets.core.settings import RetentionSettings
+from market_assets.equities.settings import EquitiesSettings
 from market_assets.equities.transforms import symbols
 from market_assets.settings import Settings, settings
 from market_assets.tables import contract
 from resources.stores import open_store
+from resources.stores.lake import LakeStore
 from resources.stores.protocol import PartitionStore
 
 KEY = "the-first-key"
@@ -97,12 +104,13 @@ def configured(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings()
 
 
-@pytest.fixture
-def store(configured: Settings) -> PartitionStore:
-    """The store with AAPL and IBM in it."""
-    store = open_store(configured)
-    table = contract("equities_symbol_overrides")
-    write(store, "equities_symbols", symbols.universe(configured.equities.universe, table.empty()))
+@functools.cache
+def _written() -> tempfile.TemporaryDirectory[str]:
+    """The tables of AAPL and IBM, stored once per process."""
+    folder = tempfile.TemporaryDirectory(prefix="equities-home-")
+    store = LakeStore(Path(folder.name), RetentionSettings())
+    table, universe = contract("equities_symbol_overrides"), EquitiesSettings(universe=json.loads(_UNIVERSE)).universe
+    write(store, "equities_symbols", symbols.universe(universe, table.empty()))
     write(store, "equities_scored_bars", scored("AAPL", DAYS, CLOSES))
     write(store, "equities_scored_bars", scored("IBM", DAYS[:3], [100.0, 112.0, 112.5], gap_on=DAYS[1]))
     bars = contract("equities_daily_bars")
@@ -166,7 +174,14 @@ def store(configured: Settings) -> PartitionStore:
             status_row("MSFT", "empty"),
         ],
     )
-    return store
+    return folder
+
+
+@pytest.fixture
+def store(configured: Settings) -> PartitionStore:
+    """The store with AAPL and IBM in it."""
+    shutil.copytree(Path(_written().name, "lake"), configured.home / "lake", dirs_exist_ok=True)
+    return open_store(configured)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pytest
 
 from market_assets.bars.schemas import BarsReconciliation
 from market_assets.core import clock
+from market_assets.core.partitions import key_of
 from resources.bars_compare import compare
-from resources.bars_fetch import BARS, key_of
+from resources.bars_fetch import BARS
 from resources.http.errors import NotEntitled, Unauthorized, Unavailable
 from resources.stores import open_store
 from resources.stores.protocol import PartitionStore

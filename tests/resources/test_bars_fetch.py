@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from resources.bars_fetch import BARS, BarsFetch, key_of, minutes_landing
+from market_assets.core.partitions import key_of
+from resources.bars_fetch import BARS, BarsFetch, minutes_landing
 from resources.http.errors import AllSourcesFailed, Unauthorized, Unavailable
 from resources.partition_fetch import FetchedPartitions, Unit
 from resources.stores import open_store

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from market_assets.core import clock
+from market_assets.core.partitions import key_of
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings, load
-from resources.bars_fetch import key_of
 from resources.bars_plan import BackfillTooLarge, Plan, plan
 from resources.http.budget import WindowUse
 from resources.http.errors import BudgetExhausted

@@ -10,7 +10,7 @@ import pytest
 from market_assets.bars.assets import CHAIN
 from market_assets.bars.partitions import SYMBOL
 from market_assets.bars.schemas import BarsMinute
-from market_assets.settings import load, settings
+from market_assets.settings import load
 from resources.bars_fetch import minutes_landing
 from schedules.bars import FRESHNESS_CHECKS, bars_schedules
 
@@ -24,7 +24,8 @@ ENDS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_en
 
 
 def schedules(**bars: Any) -> dict[str, dg.ScheduleDefinition]:
-    found = bars_schedules(load(bars=bars), default_status=dg.DefaultScheduleStatus.RUNNING)
+    # whose sources need no key
+    found = bars_schedules(load(bars=bars, vendors="sandbox"), default_status=dg.DefaultScheduleStatus.RUNNING)
     return {one.name: one for one in found}
 
 
@@ -52,9 +53,9 @@ def land(closed_at: datetime, *symbols: str) -> None:
     for symbol in symbols:
         row = dict.fromkeys(contract.columns) | {
             "symbol": symbol, "timeframe": "1m", "ts": closed_at - MINUTE, "open": 1.0, "high": 1.0, "low": 1.0,
-            "close": 1.0, "source": "yahoo", "ingested_at": closed_at,
+            "close": 1.0, "source": "yahoo-sandbox", "ingested_at": closed_at,
         }  # fmt: skip
-        minutes_landing(settings()).append(symbol, closed_at, pl.DataFrame([row], contract.schema))
+        minutes_landing(load(vendors="sandbox")).append(symbol, closed_at, pl.DataFrame([row], contract.schema))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,17 @@ def test_on_a_weekend_nothing_is_asked_of_closed_markets(symbols: list[str]) -> 
     assert asked("bars_current", SATURDAY, symbols=symbols) == "no market of bars.symbols is open"
 
 
+def test_a_symbol_that_nobody_can_be_asked_for_is_left_out() -> None:
+    """Without a key there is no source of gold; with one there is."""
+    ticks = []
+    for more in ({}, {"twelvedata_api_key": "a-key"}):
+        found = bars_schedules(load(**more), default_status=dg.DefaultScheduleStatus.RUNNING)
+        (current,) = [one for one in found if one.name == "bars_current"]
+        requests = current.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=NOW)).run_requests or []
+        ticks.append(sorted((one.tags[ENDS[0]][11:], one.tags[ENDS[1]][11:]) for one in requests))
+    assert ticks == [[("EURUSD", "XAUUSD_FUT"), ("NAS100", "US30")], [("NAS100", "XAUUSD_FUT")]]
+
+
 @pytest.mark.parametrize(("minutes", "cron"), [(1, "*/1 * * * *"), (10, "*/10 * * * *")])
 def test_the_settings_say_how_often(minutes: int, cron: str) -> None:
     assert schedules(micro_batch_min=minutes)["bars_current"].cron_schedule == cron
@@ -136,7 +148,7 @@ def test_a_run_carries_minutes_to_signals() -> None:
 
 
 def test_a_live_collector_has_the_running_day_to_itself() -> None:
-    """While every symbol that trades has a minute that closed in the last two and a half; the final pass comes anyway."""
+    """While every symbol that trades has a minute of the last two and a half; the final pass comes anyway."""
     land(NOW, *SYMBOLS)
     said = asked("bars_current", NOW + timedelta(minutes=2))
     assert said == "the live collector hands over the running day"

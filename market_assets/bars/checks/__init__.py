@@ -12,21 +12,22 @@ from market_assets.bars.checks.replay import replayed
 from market_assets.bars.instruments import InstrumentRow
 from market_assets.bars.transforms import features as feature_transforms
 from market_assets.bars.transforms import signals as signal_transforms
-from market_assets.core import clock, partitions, trading_hours
-from market_assets.core.checks import (
-    Check,
-    Reader,
-    asset_checks,
-    check,
-    contract_holds,
-    no_synthetic_source,
-    run_partitions,
+from market_assets.check_reading import (
+    first_with_rows,
+    keys_to_judge,
+    noted,
+    quarantined,
+    rows_of,
+    store_of,
+    table_checks,
 )
+from market_assets.core import clock, trading_hours
+from market_assets.core.checks import Check, Reader, check, no_synthetic_source
 from market_assets.core.contracts import Table
-from market_assets.core.partitions import Span
+from market_assets.core.judgements import closed_when_read
+from market_assets.core.partitions import Span, day_and_name, keys_of
 from market_assets.settings import settings
 from resources.sentiment_plugin import sentiment
-from resources.stores.protocol import PartitionStore
 from resources.stream.bars.ages import quote_ages, unstored_s
 
 #: judged every few minutes, also when nothing arrives
@@ -39,38 +40,14 @@ _COUNTS = ("disagreements_warn", "disagreements_error")
 _UNDER_WAY = timedelta(minutes=5)
 
 
-def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
-    store: PartitionStore = context.resources.store
-    return store
-
-
-def _keys(context: dg.AssetCheckExecutionContext, table: type[Table]) -> list[str]:
-    """The partitions of the run, or all that are stored where the checks are run over everything."""
-    return run_partitions(context) or sorted(_store(context).partitions(table.contract()))
-
-
-def _cut(key: str) -> tuple[str, date]:
-    day, _, symbol = key.partition(partitions.SEPARATOR)
-    return symbol, date.fromisoformat(day)
-
-
 def _before(symbols: list[str], day: date, n_days: int) -> list[str]:
     """Partitions of a day and of those before it."""
-    days = [day - n * _DAY for n in range(n_days + 1)]
-    return [f"{one}{partitions.SEPARATOR}{symbol}" for one in days for symbol in symbols]
+    return keys_of([day - n * _DAY for n in range(n_days + 1)], symbols)
 
 
-def _told(context: dg.AssetCheckExecutionContext) -> Mapping[str, int]:
-    """Counts that the fetch noted on the run's materialisations."""
-    keys = run_partitions(context) or []
-    if not keys:
-        return dict.fromkeys(_COUNTS, 0)
-    records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("bars_minute"), asset_partitions=keys), limit=len(keys)
-    ).records
-    noted = [record.asset_materialization for record in records if record.run_id == context.run.run_id]
-    facts = [one.metadata for one in noted if one is not None]
-    return {name: sum(int(told[name].value or 0) for told in facts if name in told) for name in _COUNTS}
+def _first(context: dg.AssetCheckExecutionContext, table: type[Table]) -> str | None:
+    """The first partition of the run with rows."""
+    return first_with_rows(store_of(context), table, keys_to_judge(context, table))
 
 
 def _due(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
@@ -78,8 +55,8 @@ def _due(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     bars, now = settings().bars, clock.now()
     wait = _UNDER_WAY + timedelta(minutes=bars.micro_batch_min, seconds=max(bars.delays_s.values()))
     rows = []
-    for key in _keys(context, schemas.BarsMinute):
-        symbol, day = _cut(key)
+    for key in keys_to_judge(context, schemas.BarsMinute):
+        day, symbol = day_and_name(key)
         row, start = bars.instrument(symbol), clock.instant(day)
         until = min(start + _DAY, now - wait)
         expected = trading_hours.open_minutes(row.calendar, start, until) if row.exists(day) and start < until else 0
@@ -95,39 +72,30 @@ def _ages(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     bars, symbols = found.bars, [symbol for symbol in found.bars.symbols if found.askable(symbol)]
     rows = [bars.instrument(symbol) for symbol in symbols]
     keys = _before(symbols, now.date(), 5)
-    stored = _store(context).read(schemas.BarsMinute.contract(), keys, columns=["symbol", "ts"])
+    stored = store_of(context).read(schemas.BarsMinute.contract(), keys, columns=["symbol", "ts"])
     cadence = bars.micro_batch_min + (bars.close_grace_s + max(bars.delays_s.values())) / 60
     return minutes.ages(stored, [row for row in rows if row.exists(now.date())], now, cadence)
-
-
-def _minutes(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    return _store(context).read(schemas.BarsMinute.contract(), run_partitions(context), columns=["symbol", "ts"])
-
-
-def _history(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    columns = ["symbol", "ts", "bars_in_segment"]
-    return _store(context).read(schemas.BarsIndicators.contract(), run_partitions(context), columns=columns)
 
 
 def _replayed(context: dg.AssetCheckExecutionContext) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Stored and live values of the newest bars of the run's first partition with rows."""
     contract, bars = schemas.BarsIndicators.contract(), settings().bars
-    key = _first_with_rows(context, schemas.BarsIndicators)
+    key = _first(context, schemas.BarsIndicators)
     if key is None:
         return contract.empty(), contract.empty()
-    symbol, day = _cut(key)
-    rows = _store(context).read(schemas.BarsMinute.contract(), _before([symbol], day, _LOOK_BACK))
-    stored = _store(context).read(contract, [key])
+    day, symbol = day_and_name(key)
+    rows = store_of(context).read(schemas.BarsMinute.contract(), _before([symbol], day, _LOOK_BACK))
+    stored = store_of(context).read(contract, [key])
     return replayed(stored, rows, bars.instrument(symbol), bars.indicators.warm_bars)
 
 
 def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Features of the run's first partition with rows, computed as if the later half of its minutes were not."""
-    bars, store = settings().bars, _store(context)
-    key = _first_with_rows(context, schemas.BarsScannerFeatures)
+    bars, store = settings().bars, store_of(context)
+    key = _first(context, schemas.BarsScannerFeatures)
     if key is None:
         return schemas.BarsScannerFeatures.contract().empty()
-    symbol, day = _cut(key)
+    day, symbol = day_and_name(key)
     wanted = sorted({symbol, *schemas.CORRELATED})
     rows = store.read(schemas.BarsMinute.contract(), _before(wanted, day, _LOOK_BACK))
     values = store.read(schemas.BarsIndicators.contract(), _before([symbol], day, _LOOK_BACK))
@@ -145,19 +113,13 @@ def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     )
 
 
-def _first_with_rows(context: dg.AssetCheckExecutionContext, table: type[Table]) -> str | None:
-    store, contract = _store(context), table.contract()
-    manifests = ((key, store.manifest(contract, key)) for key in _keys(context, table))
-    return next((key for key, manifest in manifests if manifest is not None and manifest.rows > 0), None)
-
-
 def _known_signals(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Signals of the run's first partition with rows, computed as if the later half of its bars were not."""
-    found, store = settings(), _store(context)
-    key = _first_with_rows(context, schemas.BarsSignals)
+    found, store = settings(), store_of(context)
+    key = _first(context, schemas.BarsSignals)
     if key is None:
         return schemas.BarsSignals.contract().empty()
-    symbol, day = _cut(key)
+    day, symbol = day_and_name(key)
     keys = _before([symbol], day, _OUTCOME_DAYS)
     rows = store.read(schemas.BarsMinute.contract(), keys)
     values = store.read(schemas.BarsScannerFeatures.contract(), keys)
@@ -170,22 +132,22 @@ def _known_signals(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
 
 def _settled(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Outcomes of the run's symbols from 30 days before its first day to its last."""
-    keys = _keys(context, schemas.BarsSignals)
+    keys = keys_to_judge(context, schemas.BarsSignals)
     contract = schemas.BarsOutcomes.contract()
     if not keys:
         return contract.empty()
     span = Span.of(keys)
-    rows = _store(context).read(contract, start=span.first - _LONG, end=span.until)
-    return rows.filter(pl.col("symbol").is_in(sorted({_cut(key)[0] for key in keys})))
+    rows = store_of(context).read(contract, start=span.first - _LONG, end=span.until)
+    return rows.filter(pl.col("symbol").is_in(sorted({day_and_name(key)[1] for key in keys})))
 
 
 def _last_30_days(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Signals of the 30 days up to the run's last one, of every symbol."""
-    keys, contract = _keys(context, schemas.BarsSignals), schemas.BarsSignals.contract()
+    keys, contract = keys_to_judge(context, schemas.BarsSignals), schemas.BarsSignals.contract()
     if not keys:
         return contract.empty()
     last = Span.of(keys).until
-    return _store(context).read(contract, columns=["symbol", "ts", "alpha_id"], start=last - _LONG, end=last)
+    return store_of(context).read(contract, columns=["symbol", "ts", "alpha_id"], start=last - _LONG, end=last)
 
 
 def _open_chains(_: dg.AssetCheckExecutionContext) -> Mapping[str, list[str]]:
@@ -202,7 +164,7 @@ def _open_chains(_: dg.AssetCheckExecutionContext) -> Mapping[str, list[str]]:
 def _overdue(context: dg.AssetCheckExecutionContext) -> Mapping[str, int]:
     """Macro series -> business days by which its next value is late; none where they are switched off."""
     macro = settings().bars.macro
-    rows = _store(context).read(schemas.BarsMacroDaily.contract(), columns=["series", "obs_date", "value"])
+    rows = store_of(context).read(schemas.BarsMacroDaily.contract(), columns=["series", "obs_date", "value"])
     return sources.overdue(rows, macro, clock.today()) if macro.enabled else {}
 
 
@@ -216,24 +178,17 @@ def _without_volume(_: dg.AssetCheckExecutionContext) -> list[str]:
     return [row.symbol for row in rows if not row.measures_volume]
 
 
-#: arguments of judgements that the settings and the clock give
-SET: Mapping[str, Reader] = {
-    "sandboxed": lambda _: settings().vendors == "sandbox",
+_MINUTES = rows_of(schemas.BarsMinute, ["symbol", "ts"])
+#: arguments of judgements that the settings give
+SET: dict[str, Reader] = {
     "allowed": _allowed,
     "without_volume": _without_volume,
     "min_quality": lambda _: settings().bars.min_batch_quality,
-    "today": lambda _: clock.today(),
 }
 
 
 def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
-    """The checks of a table: its contract and its own; and what they read."""
-    contract = table.contract()
-    every: dict[str, Reader] = {
-        **SET,
-        "frame": lambda context: _store(context).read(contract, run_partitions(context)),
-    }
-    return asset_checks(table, [contract_holds(contract), *own], reads=every | reads, required_resource_keys={"store"})
+    return table_checks(table, own, SET | reads)
 
 
 CHECKS = [
@@ -242,7 +197,7 @@ CHECKS = [
         check(no_synthetic_source, blocking=True),
         check(minutes.bars_sound, blocking=True),
         check(minutes.source_allowed, blocking=True),
-        check(minutes.closed_when_read, blocking=True),
+        check(closed_when_read, blocking=True),
         check(minutes.batch_quality),
         check(minutes.rows_valid),
         check(minutes.minutes_covered),
@@ -256,11 +211,9 @@ CHECKS = [
         check(sources.collector_alive),
         check(sources.bars_stored),
         due=_due,
-        told=_told,
+        told=lambda context: noted(context, schemas.BarsMinute, _COUNTS),
         newest=_ages,
-        quarantined=lambda context: _store(context).read(
-            schemas.BarsMinute.contract().quarantine(), run_partitions(context)
-        ),
+        quarantined=quarantined(schemas.BarsMinute),
         quote_ages=lambda _: quote_ages(settings(), clock.wall()),
         unstored_s=lambda _: unstored_s(settings(), clock.wall()),
     ),
@@ -270,7 +223,7 @@ CHECKS = [
         check(indicators.bands_ordered, blocking=True),
         check(indicators.nulls_in_warm_up, blocking=True),
         check(indicators.replay_agrees, blocking=True),
-        minutes=_minutes,
+        minutes=_MINUTES,
         replayed=_replayed,
     ),
     _checks(
@@ -285,9 +238,9 @@ CHECKS = [
         check(indicators.regime_one_hot, blocking=True),
         check(indicators.no_look_ahead, blocking=True),
         check(indicators.nulls_few),
-        minutes=_minutes,
+        minutes=_MINUTES,
         truncated=_truncated,
-        history=_history,
+        history=rows_of(schemas.BarsIndicators, ["symbol", "ts", "bars_in_segment"]),
     ),
     _checks(
         schemas.BarsSignals,

@@ -6,9 +6,9 @@ import polars as pl
 
 from market_assets.bars.schemas import VALUES
 from market_assets.core.checks import Judgement, error_unless, warn_unless
+from market_assets.core.judgements import SAME, apart, recomputed_alike, rows_matched
 
 _KEY = ["symbol", "ts"]
-SAME = 1e-9
 NULL_WARN = 0.20
 #: index of the first bar of a segment that has the value (spec common 7)
 FIRST: Mapping[str, int] = {
@@ -54,10 +54,7 @@ _MAY_LACK = frozenset(
 
 def one_row_a_bar(frame: pl.DataFrame, minutes: pl.DataFrame) -> Judgement:
     """Every minute has one row, and every row its minute."""
-    without = minutes.select(_KEY).join(frame.select(_KEY), on=_KEY, how="anti")
-    surplus = frame.select(_KEY).join(minutes.select(_KEY), on=_KEY, how="anti")
-    passed = without.is_empty() and surplus.is_empty()
-    return error_unless(passed, without=without.height, surplus=surplus.height, rows=pl.concat([without, surplus]))
+    return rows_matched(frame, minutes, _KEY)
 
 
 def bands_ordered(frame: pl.DataFrame) -> Judgement:
@@ -80,8 +77,8 @@ def nulls_in_warm_up(frame: pl.DataFrame, without_volume: Sequence[str]) -> Judg
 def replay_agrees(replayed: tuple[pl.DataFrame, pl.DataFrame]) -> Judgement:
     """The live engine, bar by bar, gives the stored values of the last 500 bars, to 1e-9."""
     stored, live = replayed
-    apart = {name: worst for name in VALUES if (worst := _apart(stored[name], live[name])) > SAME}
-    return error_unless(not apart, "RUNBOOK: replay_agrees", compared=stored.height, apart=str(apart))
+    differing = {name: worst for name in VALUES if (worst := apart(stored[name], live[name])) > SAME}
+    return error_unless(not differing, "RUNBOOK: replay_agrees", compared=stored.height, apart=str(differing))
 
 
 def regime_one_hot(frame: pl.DataFrame) -> Judgement:
@@ -94,15 +91,7 @@ def regime_one_hot(frame: pl.DataFrame) -> Judgement:
 
 def no_look_ahead(frame: pl.DataFrame, truncated: pl.DataFrame) -> Judgement:
     """Rows computed without the later half of a day's minutes are those that are stored."""
-    if truncated.is_empty():
-        return error_unless(True, rows_compared=0)
-    stored = frame.join(truncated.select(_KEY), on=_KEY, how="semi").sort(_KEY)
-    again = truncated.select(stored.columns).sort(_KEY)
-    changed = [
-        name for name in stored.columns if stored.height == again.height and not _same(stored[name], again[name])
-    ]
-    passed = stored.height == again.height and not changed
-    return error_unless(passed, rows_compared=again.height, stored=stored.height, changed=", ".join(changed))
+    return recomputed_alike(frame, truncated, _KEY)
 
 
 def nulls_few(frame: pl.DataFrame, history: pl.DataFrame) -> Judgement:
@@ -116,15 +105,3 @@ def nulls_few(frame: pl.DataFrame, history: pl.DataFrame) -> Judgement:
     shares = warm.select(pl.col(judged).is_null().mean()).row(0, named=True) if warm.height else {}
     many = {name: round(share, 3) for name, share in shares.items() if share > NULL_WARN}
     return warn_unless(not many, "RUNBOOK: nulls_few", rows_judged=warm.height, above=str(many))
-
-
-def _same(left: pl.Series, right: pl.Series) -> bool:
-    return _apart(left, right) <= SAME if left.dtype == pl.Float64 else left.equals(right)
-
-
-def _apart(left: pl.Series, right: pl.Series) -> float:
-    """Largest difference relative to the value, 1 at least; infinite where one is null and the other is not."""
-    if left.len() != right.len() or not (left.is_null() == right.is_null()).all():
-        return float("inf")
-    worst = ((left - right).abs() / left.abs().clip(lower_bound=1.0)).max()
-    return float(worst) if isinstance(worst, float) else 0.0

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from market_assets.bars.instruments import InstrumentRow
-from market_assets.core import trading_hours
+from market_assets.core import candles, trading_hours
 from market_assets.core.checks import Judgement, error_unless, graded, warn_unless
 
 #: quality below which a row is invalid
@@ -28,10 +28,7 @@ def _day() -> pl.Expr:
 
 def bars_sound(frame: pl.DataFrame) -> Judgement:
     """High and low enclose open and close."""
-    wrong = frame.filter(
-        (pl.col("high") < pl.max_horizontal("open", "close", "low"))
-        | (pl.col("low") > pl.min_horizontal("open", "close", "high"))
-    )
+    wrong = frame.filter(candles.crossed())
     shown = wrong.select("symbol", "ts", "open", "high", "low", "close", "source")
     return error_unless(wrong.is_empty(), n=wrong.height, rows=shown)
 
@@ -40,12 +37,6 @@ def source_allowed(frame: pl.DataFrame, allowed: Sequence[str]) -> Judgement:
     """Every row is from a source of bars.sources."""
     strange = frame.filter(~pl.col("source").is_in(list(allowed)))
     return error_unless(strange.is_empty(), n=strange.height, rows=strange.select("symbol", "ts", "source"))
-
-
-def closed_when_read(frame: pl.DataFrame) -> Judgement:
-    """No minute was read before its end."""
-    early = frame.filter(pl.col("ts") + _MINUTE > pl.col("ingested_at"))
-    return error_unless(early.is_empty(), n=early.height, rows=early.select("symbol", "ts", "ingested_at"))
 
 
 def batch_quality(frame: pl.DataFrame, min_quality: float) -> Judgement:

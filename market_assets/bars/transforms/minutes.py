@@ -12,7 +12,7 @@ import polars as pl
 from numpy.lib.stride_tricks import sliding_window_view
 
 from market_assets.bars.schemas import BarsMinute
-from market_assets.core import trading_hours
+from market_assets.core import candles, trading_hours
 from market_assets.core.contracts import UTC_MICROS, Contract
 from market_assets.core.statistics import FLAT
 from market_assets.core.windows import Floats
@@ -24,7 +24,6 @@ VALID = 0.8
 RETURNS, FEWEST_RETURNS = 240, 60
 #: closes before a day that its scores depend on
 HISTORY = RETURNS + 1
-_PRICES = ("open", "high", "low", "close")
 _MINUTE = timedelta(minutes=1)
 _LATE, _VERY_LATE = 2 * _MINUTE, 10 * _MINUTE
 #: abs(return) over robust standard deviations of those before
@@ -170,13 +169,11 @@ def _named(stated: pl.DataFrame, provenance: Provenance) -> pl.DataFrame:
 
 def _reason() -> pl.Expr:
     """Name of the first rule a row breaks, null where it breaks none."""
-    priced = pl.all_horizontal((pl.col(name).is_finite() & (pl.col(name) > 0)).fill_null(False) for name in _PRICES)
-    crossed = (pl.col("high") < pl.max_horizontal(*_PRICES)) | (pl.col("low") > pl.min_horizontal(*_PRICES))
     counted = (pl.col("volume").is_finite() & (pl.col("volume") >= 0)).fill_null(True)
     return (
-        pl.when(~priced)
+        pl.when(~candles.priced())
         .then(pl.lit("price_not_positive"))
-        .when(crossed)
+        .when(candles.crossed())
         .then(pl.lit("high_low_crossed"))
         .when(~counted | (pl.col("trade_count") < 0).fill_null(False))
         .then(pl.lit("volume_invalid"))

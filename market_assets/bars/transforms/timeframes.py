@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from market_assets.core.candles import joined
+
 #: minutes of each timeframe, shortest first; every one divides a day
 TIMEFRAMES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240}
 _SUMS = ("volume", "trade_count")
@@ -17,21 +19,13 @@ def coarse(minutes: pl.DataFrame, timeframe: str) -> pl.DataFrame:
     quality_score the mean. A sum of which a part is unknown is unknown: null.
     """
     every = timedelta(minutes=TIMEFRAMES[timeframe])
-    # by the whole key first: the last digit of a sum depends on the order of what is summed
-    return (
-        minutes.sort("symbol", "ts")
-        .group_by("symbol", pl.col("ts").dt.truncate(every), maintain_order=True)
-        .agg(
-            pl.col("open").first(),
-            pl.col("high").max(),
-            pl.col("low").min(),
-            pl.col("close").last(),
-            *(pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum()).alias(name) for name in _SUMS),
-            pl.len().cast(pl.Int32).alias("n_minutes"),
-            *(pl.col(name).unique().sort().str.join("+") for name in ("source", "instrument_kind")),
-            pl.col("fallback_level").max(),
-            pl.col("basis_break").any(),
-            pl.col("quality_score").mean(),
-        )
-        .with_columns(timeframe=pl.lit(timeframe))
-    )
+    return joined(
+        minutes,
+        every,
+        *(pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum()).alias(name) for name in _SUMS),
+        pl.len().cast(pl.Int32).alias("n_minutes"),
+        *(pl.col(name).unique().sort().str.join("+") for name in ("source", "instrument_kind")),
+        pl.col("fallback_level").max(),
+        pl.col("basis_break").any(),
+        pl.col("quality_score").mean(),
+    ).with_columns(timeframe=pl.lit(timeframe))

@@ -1,6 +1,5 @@
 """What must hold of stored btc data: which judgement guards which table, and what it reads."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -10,20 +9,12 @@ from market_assets.btc import schemas
 from market_assets.btc.ages import table_age
 from market_assets.btc.checks import features, freshness, immutable, observed, outcomes
 from market_assets.btc.transforms.integrity import IntegrityReport, verify_data_integrity
+from market_assets.check_reading import quarantined, store_of, table_checks, whole
 from market_assets.core import clock
-from market_assets.core.checks import (
-    Check,
-    Reader,
-    asset_checks,
-    check,
-    contract_holds,
-    no_synthetic_source,
-    run_partitions,
-)
+from market_assets.core.checks import Check, Reader, check, no_synthetic_source, run_partitions
 from market_assets.core.contracts import Table
 from market_assets.settings import settings
 from resources.http.errors import VendorError
-from resources.stores.protocol import PartitionStore
 from resources.vendors.glassnode import point_in_time_variant
 from resources.vendors.registry import Vendors
 
@@ -35,11 +26,6 @@ _DAY = timedelta(days=1)
 _MONTH, _YEAR = 30, 365
 
 
-def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
-    store: PartitionStore = context.resources.store
-    return store
-
-
 def _accepts_gaps(context: dg.AssetCheckExecutionContext) -> bool:
     return ACCEPT_GAP_TAG in context.run.tags
 
@@ -48,7 +34,7 @@ def _trailing(table: type[Table], days: int) -> Reader:
     """The run's rows with those of the `days` days before; the newest days of the table without a run's partitions."""
 
     def read(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-        store, contract = _store(context), table.contract()
+        store, contract = store_of(context), table.contract()
         own = run_partitions(context) or store.partitions(contract)[-1:]
         if not own:
             return contract.empty()
@@ -59,19 +45,11 @@ def _trailing(table: type[Table], days: int) -> Reader:
     return read
 
 
-def _whole(table: type[Table], columns: Sequence[str] | None = None) -> Reader:
-    return lambda context: _store(context).read(table.contract(), columns=columns)
-
-
-def _quarantined(table: type[Table]) -> Reader:
-    return lambda context: _store(context).read(table.contract().quarantine(), run_partitions(context))
-
-
 def _before(table: type[Table]) -> Reader:
     """The rows that this run replaced, as they were."""
 
     def read(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-        store, contract = _store(context), table.contract()
+        store, contract = store_of(context), table.contract()
         replaced = [contract.empty()]
         for key in run_partitions(context) or []:
             current = store.manifest(contract, key)
@@ -115,21 +93,18 @@ def _variants(context: dg.AssetCheckExecutionContext) -> list[tuple[str, str | N
 def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
     """The checks of a table: its contract, its own, freshness; and what they read."""
     every: dict[str, Reader] = {
-        "frame": lambda context: _store(context).read(table.contract(), run_partitions(context)),
-        "history": _whole(table),
+        "history": whole(table),
         "before": _before(table),
-        "age": lambda context: table_age(_store(context), table.contract(), settings().btc, clock.now()),
-        "now": lambda _: clock.now(),
+        "age": lambda context: table_age(store_of(context), table.contract(), settings().btc, clock.now()),
         "btc": lambda _: settings().btc,
         "contract": lambda _: table.contract(),
         "accepts_gaps": _accepts_gaps,
-        "sandboxed": lambda _: settings().vendors == "sandbox",
     }
-    return asset_checks(
+    return table_checks(
         table,
-        [contract_holds(table.contract()), *own, check(freshness.freshness)],
-        reads=every | reads,
-        required_resource_keys={"store", "vendors"} if "variants" in reads else {"store"},
+        [*own, check(freshness.freshness)],
+        every | reads,
+        resources=["vendors"] if "variants" in reads else (),
     )
 
 
@@ -149,7 +124,7 @@ CHECKS = [
         check(observed.quarantine_empty),
         check(observed.point_in_time_variants),
         trailing=_trailing(schemas.BtcPrice, _MONTH),
-        quarantined=_quarantined(schemas.BtcPrice),
+        quarantined=quarantined(schemas.BtcPrice),
         variants=_variants,
     ),
     _checks(
@@ -164,7 +139,7 @@ CHECKS = [
         check(observed.no_revision),
         check(observed.quarantine_empty),
         trailing=_trailing(schemas.BtcLiquidations, _MONTH),
-        quarantined=_quarantined(schemas.BtcLiquidations),
+        quarantined=quarantined(schemas.BtcLiquidations),
     ),
     _checks(
         schemas.BtcProcessed,
@@ -221,7 +196,7 @@ CHECKS = [
         schemas.BtcTrainingData,
         check(outcomes.features_before_outcomes, blocking=True),
         check(outcomes.no_strong_edge, blocking=True),
-        history=_whole(schemas.BtcTrainingData, outcomes.edge_columns(settings().btc)),
+        history=whole(schemas.BtcTrainingData, outcomes.edge_columns(settings().btc)),
     ),
     _checks(
         schemas.BtcSignalPerformance,

@@ -1,23 +1,24 @@
 """What must hold of stored crypto data: which judgement guards which table, and what it reads."""
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import dagster as dg
 import polars as pl
 
-from market_assets.core import clock, partitions
-from market_assets.core.checks import (
-    Check,
-    Reader,
-    asset_checks,
-    check,
-    contract_holds,
-    no_synthetic_source,
-    run_partitions,
+from market_assets.check_reading import (
+    first_with_rows,
+    keys_to_judge,
+    noted,
+    quarantined,
+    rows_of,
+    store_of,
+    table_checks,
 )
-from market_assets.core.contracts import Contract, Table
-from market_assets.core.partitions import Span
+from market_assets.core import clock
+from market_assets.core.checks import Check, Reader, check, no_synthetic_source
+from market_assets.core.contracts import Table
+from market_assets.core.judgements import closed_when_read
+from market_assets.core.partitions import Span, day_and_name, keys_of
 from market_assets.crypto import schemas
 from market_assets.crypto.checks import account, candles, overlays, signals
 from market_assets.crypto.settings import MINUTES
@@ -26,7 +27,6 @@ from market_assets.crypto.transforms import overlays as overlay_transforms
 from market_assets.settings import settings
 from resources.crypto_listings import Listings
 from resources.overlay_meter import ProcessMeter
-from resources.stores.protocol import PartitionStore
 from resources.stream.hot import HotReader
 from resources.stream.symbols import listed
 from resources.vendors.registry import Vendors
@@ -42,37 +42,14 @@ _UNDER_WAY = timedelta(minutes=2)
 _ARCHIVED_AFTER = timedelta(days=2)
 
 
-def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
-    store: PartitionStore = context.resources.store
-    return store
-
-
-def _keys(context: dg.AssetCheckExecutionContext, table: type[Table]) -> list[str]:
-    """The partitions of the run, or all that are stored where the checks are run over everything."""
-    return run_partitions(context) or sorted(_store(context).partitions(table.contract()))
-
-
-def _told(context: dg.AssetCheckExecutionContext) -> Mapping[str, int]:
-    """Counts that the fetch noted on the run's materialisations."""
-    keys = run_partitions(context) or []
-    if not keys:
-        return dict.fromkeys(_COUNTS, 0)
-    records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("crypto_klines"), asset_partitions=keys), limit=len(keys)
-    ).records
-    noted = [record.asset_materialization for record in records if record.run_id == context.run.run_id]
-    facts = [one.metadata for one in noted if one is not None]
-    return {name: sum(int(told[name].value or 0) for told in facts if name in told) for name in _COUNTS}
-
-
 def _due(context: dg.AssetCheckExecutionContext) -> dict[str, tuple[datetime, datetime]]:
     """Partition of the run -> the part of its day that should be there by now."""
     found, now = settings(), clock.now()
     vendors: Vendors = context.resources.vendors
     listings = Listings(found, vendors, now)
     due: dict[str, tuple[datetime, datetime]] = {}
-    for key in _keys(context, schemas.CryptoKlines):
-        symbol, day = _cut(key)
+    for key in keys_to_judge(context, schemas.CryptoKlines):
+        day, symbol = day_and_name(key)
         start = clock.instant(f"{day}")
         until = min(start + _DAY, (now - _UNDER_WAY).replace(second=0, microsecond=0))
         span = listings.window(symbol).within(start, until) if start < until else None
@@ -83,30 +60,26 @@ def _due(context: dg.AssetCheckExecutionContext) -> dict[str, tuple[datetime, da
 
 def _minutes_due(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Of each symbol and day of the run: how many minutes of it are over."""
-    cut = [(*_cut(key), (until - first) // _MINUTE) for key, (first, until) in _due(context).items()]
+    told = ((day_and_name(key), until - first) for key, (first, until) in _due(context).items())
+    cut = [(symbol, day, length // _MINUTE) for (day, symbol), length in told]
     return pl.DataFrame(cut, {"symbol": pl.String, "day": pl.Date, "expected": pl.Int64}, orient="row")
 
 
 def _gaps(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Runs of missing minutes of the run's partitions, each with its cause."""
-    store, contract = _store(context), schemas.CryptoKlines.contract()
-    rows = store.read(contract, _keys(context, schemas.CryptoKlines), columns=["symbol", "ts"])
+    store, contract = store_of(context), schemas.CryptoKlines.contract()
+    rows = store.read(contract, keys_to_judge(context, schemas.CryptoKlines), columns=["symbol", "ts"])
     stored = contract.split(rows)
     found = [pl.DataFrame(schema={"symbol": pl.String(), **klines.GAPS})]
     for key, (first, until) in _due(context).items():
-        symbol, day = _cut(key)
+        day, symbol = day_and_name(key)
         own = stored.get(key, rows.clear())
         if own.height < (until - first) // _MINUTE:
             # whether the venue was out is told by every other symbol, also by those this run did not ask
-            keys = [f"{day}{partitions.SEPARATOR}{name}" for name in settings().crypto.symbols if name != symbol]
+            keys = keys_of([day], [name for name in settings().crypto.symbols if name != symbol])
             gaps = klines.gaps(own, store.read(contract, keys, columns=["symbol", "ts"]), first, until)
             found.append(gaps.select(pl.lit(symbol).alias("symbol"), *klines.GAPS))
     return pl.concat(found)
-
-
-def _cut(key: str) -> tuple[str, date]:
-    day, _, symbol = key.partition(partitions.SEPARATOR)
-    return symbol, date.fromisoformat(day)
 
 
 def _stream_age_s(_: dg.AssetCheckExecutionContext) -> float | None:
@@ -117,21 +90,13 @@ def _stream_age_s(_: dg.AssetCheckExecutionContext) -> float | None:
     return (clock.wall() - (status.last_message_at or status.started_at)).total_seconds()
 
 
-def _minutes(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    return _store(context).read(schemas.CryptoKlines.contract(), run_partitions(context))
-
-
-def _candles(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    return _store(context).read(schemas.CryptoTimeframes.contract(), run_partitions(context))
-
-
 def _evening(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Closes of the day before the run's first, of the run's symbols."""
-    keys, contract = _keys(context, schemas.CryptoKlines), schemas.CryptoKlines.contract()
-    symbols = sorted({_cut(key)[0] for key in keys})
-    day = min(_cut(key)[1] for key in keys) - _DAY if keys else None
-    before = [f"{day}{partitions.SEPARATOR}{name}" for name in symbols]
-    return _store(context).read(contract, before, columns=["symbol", "ts", "close"])
+    keys, contract = keys_to_judge(context, schemas.CryptoKlines), schemas.CryptoKlines.contract()
+    cut = [day_and_name(key) for key in keys]
+    before = [min(day for day, _ in cut) - _DAY] if cut else []
+    symbols = sorted({symbol for _, symbol in cut})
+    return store_of(context).read(contract, keys_of(before, symbols), columns=["symbol", "ts", "close"])
 
 
 def _ages(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
@@ -146,54 +111,47 @@ def _ages(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
         now, minutes = now - _ARCHIVED_AFTER, {"1d": MINUTES["1d"]}
     symbols = listed(found, now.date())
     days = [now.date() - n * _DAY for n in range(4)]
-    keys = [f"{day}{partitions.SEPARATOR}{name}" for day in days for name in symbols]
-    rows = _store(context).read(schemas.CryptoTimeframes.contract(), keys, columns=columns)
+    rows = store_of(context).read(schemas.CryptoTimeframes.contract(), keys_of(days, symbols), columns=columns)
     return candles.ages(rows, symbols, minutes, now)
 
 
 def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Overlays of the run's first partition with rows, computed as if the second half of what is known were not."""
-    found, contract = settings().crypto, schemas.CryptoTimeframes.contract()
-    store = _store(context)
-    key = next((key for key in _keys(context, schemas.CryptoOverlays) if _has_rows(store, contract, key)), None)
+    found, table, store = settings().crypto, schemas.CryptoTimeframes, store_of(context)
+    key = first_with_rows(store, table, keys_to_judge(context, schemas.CryptoOverlays))
     if key is None:
         return schemas.CryptoOverlays.contract().empty()
-    symbol, day = _cut(key)
+    day, symbol = day_and_name(key)
     start = clock.instant(f"{day}")
     reach = max(found.overlays.reach(name) for name in MINUTES)
     days = [day - n * _DAY for n in range(-(-reach // _DAY) + 1)]
-    rows = store.read(contract, [f"{one}{partitions.SEPARATOR}{symbol}" for one in days])
+    rows = store.read(table.contract(), keys_of(days, [symbol]))
     newest = rows.filter(pl.col("ts") >= start)["ts"].max()
     half = start + (newest - start) / 2  # type: ignore[operator]
     known = rows.filter(pl.col("available_at") <= half)
     return overlay_transforms.overlays(known, [day], found, meter=ProcessMeter()).overlays
 
 
-def _has_rows(store: PartitionStore, contract: Contract, key: str) -> bool:
-    manifest = store.manifest(contract, key)
-    return manifest is not None and manifest.rows > 0
-
-
 def _last_90_days(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Signals of the 90 days up to the run's last one, of every symbol."""
-    keys = _keys(context, schemas.CryptoSignals)
+    keys = keys_to_judge(context, schemas.CryptoSignals)
     if not keys:
         return schemas.CryptoSignals.contract().empty()
     last = Span.of(keys).until
     columns = ["symbol", "ts", "action", "is_tradeable"]
-    return _store(context).read(schemas.CryptoSignals.contract(), columns=columns, start=last - _LONG, end=last)
+    return store_of(context).read(schemas.CryptoSignals.contract(), columns=columns, start=last - _LONG, end=last)
 
 
 def _last_calls(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """What the model answered lately, whatever the run."""
     now = clock.now()
-    rows = _store(context).read(schemas.CryptoAdvice.contract(), start=now - timedelta(days=30), end=now)
+    rows = store_of(context).read(schemas.CryptoAdvice.contract(), start=now - timedelta(days=30), end=now)
     return rows.filter(pl.col("advisor_source") == "llm", pl.col("status").is_in(["ok", "parse_error"]))
 
 
 def _account_days(context: dg.AssetCheckExecutionContext) -> list[date]:
     """The run's days on which there is an account."""
-    keys, start = _keys(context, schemas.CryptoPaperTrades), settings().crypto.account_start
+    keys, start = keys_to_judge(context, schemas.CryptoPaperTrades), settings().crypto.account_start
     return [day for day in Span.of(keys).days if day >= start]
 
 
@@ -202,12 +160,11 @@ def _evening_before(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     contract, days = schemas.CryptoPaperTrades.contract(), _account_days(context)
     if not days or days[0] == settings().crypto.account_start:
         return contract.empty()
-    return _store(context).read(contract, [f"{days[0] - _DAY}"])
+    return store_of(context).read(contract, [f"{days[0] - _DAY}"])
 
 
 #: arguments of judgements that the settings give
-SET: Mapping[str, Reader] = {
-    "sandboxed": lambda _: settings().vendors == "sandbox",
+SET: dict[str, Reader] = {
     "silent_s": lambda _: settings().crypto.stream.silent_s,
     "max_latency_ms": lambda _: settings().crypto.telemetry.max_latency_ms,
     "max_rss_mb": lambda _: settings().crypto.telemetry.max_rss_mb,
@@ -218,16 +175,7 @@ SET: Mapping[str, Reader] = {
 
 
 def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
-    """The checks of a table: its contract and its own; and what they read."""
-    contract = table.contract()
-    every: dict[str, Reader] = {
-        **SET,
-        "frame": lambda context: _store(context).read(contract, run_partitions(context)),
-        "now": lambda _: clock.now(),
-    }
-    return asset_checks(
-        table, [contract_holds(contract), *own], reads=every | reads, required_resource_keys={"store", "vendors"}
-    )
+    return table_checks(table, own, SET | reads, resources=["vendors"])
 
 
 CHECKS = [
@@ -236,7 +184,7 @@ CHECKS = [
         check(no_synthetic_source, blocking=True),
         check(candles.candles_sound, blocking=True),
         check(candles.takers_within_volume, blocking=True),
-        check(candles.closed_when_read, blocking=True),
+        check(closed_when_read, blocking=True),
         check(candles.minutes_complete),
         check(candles.no_jumps),
         check(candles.archive_agrees),
@@ -245,10 +193,8 @@ CHECKS = [
         gaps=_gaps,
         due=_minutes_due,
         evening=_evening,
-        told=_told,
-        quarantined=lambda context: _store(context).read(
-            schemas.CryptoKlines.contract().quarantine(), run_partitions(context)
-        ),
+        told=lambda context: noted(context, schemas.CryptoKlines, _COUNTS),
+        quarantined=quarantined(schemas.CryptoKlines),
         stream_age_s=_stream_age_s,
     ),
     _checks(
@@ -259,7 +205,7 @@ CHECKS = [
         check(candles.nothing_unclosed, blocking=True),
         check(candles.candles_complete),
         check(candles.candles_fresh),
-        minutes=_minutes,
+        minutes=rows_of(schemas.CryptoKlines),
         newest=_ages,
     ),
     _checks(
@@ -269,7 +215,7 @@ CHECKS = [
         check(overlays.zones_around_close, blocking=True),
         check(overlays.no_look_ahead, blocking=True),
         check(overlays.regime_known),
-        candles=_candles,
+        candles=rows_of(schemas.CryptoTimeframes),
         truncated=_truncated,
     ),
     _checks(
@@ -284,7 +230,6 @@ CHECKS = [
         check(signals.both_sides_occur),
         check(signals.signals_expected),
         last_90_days=_last_90_days,
-        today=lambda _: clock.today(),
     ),
     _checks(schemas.CryptoSentiment, check(no_synthetic_source, blocking=True)),
     _checks(

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from market_assets.core.candles import PRICES, crossed
 from market_assets.core.checks import Judgement, error_unless, graded, warn_unless
 from market_assets.crypto.settings import MINUTES
 
 MISSING_ERROR, JUMP, SAME, COMPLETE_SHARE = 0.05, 0.10, 1e-9, 0.99
 #: age of the last closed candle, in lengths of it
 LATE, STALE = 1.5, 3.0
-_PRICES = ("open", "high", "low", "close")
 _SUMS = ("volume", "quote_volume", "trade_count", "taker_buy_base", "taker_buy_quote")
 _MINUTE_US, _DAY = 60_000_000, timedelta(days=1)
 #: a day that ended so recently may have been looked at while it ran
@@ -41,24 +41,14 @@ def minutes_complete(gaps: pl.DataFrame, due: pl.DataFrame) -> Judgement:
 def candles_sound(frame: pl.DataFrame) -> Judgement:
     """Every candle opens on the grid of its length, and its highest and lowest price are that."""
     minutes = pl.col("timeframe").replace_strict({"1m": 1, **MINUTES}, return_dtype=pl.Int64)
-    wrong = frame.filter(
-        (pl.col("ts").dt.epoch("us") % (minutes * _MINUTE_US) != 0)
-        | (pl.col("high") < pl.max_horizontal(*_PRICES))
-        | (pl.col("low") > pl.min_horizontal(*_PRICES))
-    )
-    return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select("symbol", "timeframe", "ts", *_PRICES))
+    wrong = frame.filter((pl.col("ts").dt.epoch("us") % (minutes * _MINUTE_US) != 0) | crossed())
+    return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select("symbol", "timeframe", "ts", *PRICES))
 
 
 def takers_within_volume(frame: pl.DataFrame) -> Judgement:
     """Takers buy at most what is traded."""
     wrong = frame.filter(pl.col("taker_buy_base") > pl.col("volume"))
     return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select("symbol", "ts", "volume", "taker_buy_base"))
-
-
-def closed_when_read(frame: pl.DataFrame) -> Judgement:
-    """Every candle had closed when it was read."""
-    wrong = frame.filter(pl.col("ts") + timedelta(minutes=1) > pl.col("ingested_at"))
-    return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select("symbol", "ts", "ingested_at"))
 
 
 def no_jumps(frame: pl.DataFrame, evening: pl.DataFrame) -> Judgement:

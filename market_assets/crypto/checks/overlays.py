@@ -3,17 +3,14 @@
 import polars as pl
 
 from market_assets.core.checks import Judgement, error_unless, warn_unless
+from market_assets.core.judgements import recomputed_alike, rows_matched
 
 _KEY = ["symbol", "timeframe", "ts"]
-SAME = 1e-9
 
 
 def one_row_a_candle(frame: pl.DataFrame, candles: pl.DataFrame) -> Judgement:
     """Every candle has one row of overlays, and every row its candle."""
-    without = candles.select(_KEY).join(frame.select(_KEY), on=_KEY, how="anti")
-    surplus = frame.select(_KEY).join(candles.select(_KEY), on=_KEY, how="anti")
-    passed = without.is_empty() and surplus.is_empty()
-    return error_unless(passed, without=without.height, surplus=surplus.height, rows=pl.concat([without, surplus]))
+    return rows_matched(frame, candles, _KEY)
 
 
 def directions_sound(frame: pl.DataFrame) -> Judgement:
@@ -40,22 +37,7 @@ def regime_known(frame: pl.DataFrame) -> Judgement:
 
 def no_look_ahead(frame: pl.DataFrame, truncated: pl.DataFrame) -> Judgement:
     """Rows computed without the later half of a day's candles are those that are stored."""
-    if truncated.is_empty():
-        return error_unless(True, rows_compared=0)
-    stored = frame.join(truncated.select(_KEY), on=_KEY, how="semi").sort(_KEY)
-    again = truncated.select(stored.columns).sort(_KEY)
-    changed = [name for name in stored.columns if not _same(stored[name], again[name])]
-    passed = stored.height == again.height and not changed
-    return error_unless(passed, rows_compared=again.height, stored=stored.height, changed=", ".join(changed))
-
-
-def _same(left: pl.Series, right: pl.Series) -> bool:
-    if left.len() != right.len():
-        return False
-    if left.dtype != pl.Float64:
-        return left.equals(right)
-    apart = (left - right).abs() > SAME * left.abs().clip(lower_bound=1.0)
-    return bool((left.is_null() == right.is_null()).all()) and not apart.any()
+    return recomputed_alike(frame, truncated, _KEY)
 
 
 def overlays_quick(frame: pl.DataFrame, max_latency_ms: float) -> Judgement:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from market_assets.core import candles
 from market_assets.core.contracts import UTC_MICROS, Contract
 from market_assets.core.revisions import Revision, compare
 from market_assets.crypto.schemas import CryptoKlines
@@ -16,9 +17,8 @@ CONTRACT: Contract = CryptoKlines.contract()
 MINUTE = timedelta(minutes=1)
 #: relative difference up to which two sources say the same
 SAME = 1e-9
-_PRICES = ("open", "high", "low", "close")
 _AMOUNTS = ("volume", "quote_volume", "trade_count", "taker_buy_base", "taker_buy_quote")
-VALUES = (*_PRICES, *_AMOUNTS)
+VALUES = (*candles.PRICES, *_AMOUNTS)
 #: what a candle says by itself: open instant and values, in the order of the answer
 PARSED = pl.Schema({"ts": UTC_MICROS, **{name: CONTRACT.schema[name] for name in VALUES}})
 
@@ -183,8 +183,6 @@ def _runs(minutes: pl.DataFrame) -> pl.DataFrame:
 
 def _reason() -> pl.Expr:
     """Name of the first rule a row breaks, null where it breaks none."""
-    priced = pl.all_horizontal((pl.col(name).is_finite() & (pl.col(name) > 0)).fill_null(False) for name in _PRICES)
-    crossed = (pl.col("high") < pl.max_horizontal(*_PRICES)) | (pl.col("low") > pl.min_horizontal(*_PRICES))
     stated = pl.all_horizontal(
         *(pl.col(name).is_finite().fill_null(False) for name in _AMOUNTS if name != "trade_count"),
         pl.col("trade_count").is_not_null(),
@@ -192,9 +190,9 @@ def _reason() -> pl.Expr:
     return (
         pl.when(pl.col("ts") != pl.col("ts").dt.truncate("1m"))
         .then(pl.lit("off_grid"))
-        .when(~priced)
+        .when(~candles.priced())
         .then(pl.lit("price_not_positive"))
-        .when(crossed)
+        .when(candles.crossed())
         .then(pl.lit("high_low_crossed"))
         .when(~stated)
         .then(pl.lit("amount_missing"))

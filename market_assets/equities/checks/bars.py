@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from market_assets.core import calendars, clock
+from market_assets.core import calendars, candles, clock
 from market_assets.core.checks import Judgement, error_unless, warn_unless
 from market_assets.settings import settings
 
@@ -32,10 +32,7 @@ def crypto_names(frame: pl.DataFrame) -> Judgement:
 
 def ohlc_order(frame: pl.DataFrame) -> Judgement:
     """High is the highest and low the lowest price; a row that breaks this is kept and scored."""
-    broken = frame.filter(
-        (pl.col("high") < pl.max_horizontal("open", "close", "low"))
-        | (pl.col("low") > pl.min_horizontal("open", "close", "high"))
-    )
+    broken = frame.filter(candles.crossed())
     return warn_unless(
         broken.is_empty(), n=broken.height, rows=broken.select("symbol", "session_date", "open", "high", "low", "close")
     )

@@ -6,17 +6,11 @@ from datetime import timedelta
 import dagster as dg
 import polars as pl
 
+from market_assets.check_reading import noted, quarantined, store_of, table_checks
 from market_assets.core import clock, partitions
-from market_assets.core.checks import (
-    Check,
-    Reader,
-    asset_checks,
-    check,
-    contract_holds,
-    no_synthetic_source,
-    run_partitions,
-)
+from market_assets.core.checks import Check, Reader, check, no_synthetic_source, run_partitions
 from market_assets.core.contracts import Table
+from market_assets.core.partitions import day_and_name, keys_of
 from market_assets.funding import schemas
 from market_assets.funding.checks import completeness, contracts, rates, snapshot, spreads
 from market_assets.settings import settings
@@ -30,11 +24,6 @@ _ROUND = timedelta(minutes=60)
 _COUNTS = ("duplicates", "archive_conflicts")
 #: days with looks that hold the newest one, and the last one of more than a day before it
 _LISTING_DAYS = 3
-
-
-def _store(context: dg.AssetCheckExecutionContext) -> PartitionStore:
-    store: PartitionStore = context.resources.store
-    return store
 
 
 def _listings(context: dg.AssetCheckExecutionContext, chosen: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
@@ -53,33 +42,21 @@ def _newest_look(seen: pl.DataFrame) -> pl.DataFrame:
 def _day_rates(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Rates of every exchange on the run's days: exchange, symbol, day, rate_1h."""
     days = {key.partition(partitions.SEPARATOR)[0] for key in run_partitions(context) or []}
-    contract, store = schemas.FundingRates.contract(), _store(context)
+    contract, store = schemas.FundingRates.contract(), store_of(context)
     keys = [key for key in store.partitions(contract) if key.partition(partitions.SEPARATOR)[0] in days]
     found = store.read(contract, keys, columns=["exchange", "symbol", "funding_time", "rate_1h"])
     return found.with_columns(day=pl.col("funding_time").dt.date())
 
 
-def _quarantined(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    return _store(context).read(schemas.FundingRates.contract().quarantine(), run_partitions(context))
-
-
 def _told(context: dg.AssetCheckExecutionContext) -> Mapping[str, int]:
-    """Counts that the fetch noted on the run's materialisations; an exchange's stand on each of its partitions."""
-    last = {key.rpartition(partitions.SEPARATOR)[2]: key for key in run_partitions(context) or []}
-    if not last:
-        return dict.fromkeys(_COUNTS, 0)
-    records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("funding_rates"), asset_partitions=list(last.values())),
-        limit=len(last),
-    ).records
-    noted = [record.asset_materialization for record in records if record.run_id == context.run.run_id]
-    facts = [one.metadata for one in noted if one is not None]
-    return {name: sum(int(told[name].value or 0) for told in facts if name in told) for name in _COUNTS}
+    """What the fetch noted; counts of an exchange stand on each of its partitions."""
+    last = {day_and_name(key)[1]: key for key in run_partitions(context) or []}
+    return noted(context, schemas.FundingRates, _COUNTS, list(last.values()))
 
 
 def _newest_completeness(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """The newest completeness of each exchange in use, however old."""
-    contract, store = schemas.FundingCompleteness.contract(), _store(context)
+    contract, store = schemas.FundingCompleteness.contract(), store_of(context)
     newest = {key.rpartition(partitions.SEPARATOR)[2]: key for key in sorted(store.partitions(contract))}
     return store.read(contract, [newest[name] for name in settings().funding.enabled if name in newest])
 
@@ -87,14 +64,13 @@ def _newest_completeness(context: dg.AssetCheckExecutionContext) -> pl.DataFrame
 def latest_round(store: PartitionStore) -> pl.DataFrame:
     """The newest look at each exchange in use, of the last hour."""
     now, contract = clock.now(), schemas.FundingSnapshot.contract()
-    days = {f"{at:%Y-%m-%d}" for at in (now - _ROUND, now)}
-    keys = [f"{day}{partitions.SEPARATOR}{name}" for day in sorted(days) for name in settings().funding.enabled]
-    rows = store.read(contract, keys, start=now - _ROUND)
+    days = {at.date() for at in (now - _ROUND, now)}
+    rows = store.read(contract, keys_of(sorted(days), settings().funding.enabled), start=now - _ROUND)
     return rows.filter(pl.col("snapshot_at") == pl.col("snapshot_at").max().over("exchange"))
 
 
 def _ages(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
-    return snapshot.ages_of(latest_round(_store(context)), settings().funding.enabled, clock.now())
+    return snapshot.ages_of(latest_round(store_of(context)), settings().funding.enabled, clock.now())
 
 
 def _n_fresh(context: dg.AssetCheckExecutionContext) -> int:
@@ -106,17 +82,15 @@ def _notify_above(_: dg.AssetCheckExecutionContext) -> float | None:
     return opp.notify_net_apr if opp.notify else None
 
 
+#: arguments of judgements that the settings give
+SET: dict[str, Reader] = {
+    "expected": lambda _: settings().funding.enabled,
+    "venue_of": lambda _: settings().funding.venue_of,
+}
+
+
 def _checks(table: type[Table], *own: Check, **reads: Reader) -> dg.AssetChecksDefinition:
-    """The checks of a table: its contract and its own; and what they read."""
-    every: dict[str, Reader] = {
-        "frame": lambda context: _store(context).read(table.contract(), run_partitions(context)),
-        "now": lambda _: clock.now(),
-        "expected": lambda _: settings().funding.enabled,
-        "venue_of": lambda _: settings().funding.venue_of,
-        "sandboxed": lambda _: settings().vendors == "sandbox",
-    }
-    checks = [contract_holds(table.contract()), *own]
-    return asset_checks(table, checks, reads=every | reads, required_resource_keys={"store"})
+    return table_checks(table, own, SET | reads)
 
 
 CHECKS = [
@@ -142,7 +116,7 @@ CHECKS = [
         check(rates.quarantine_empty),
         day_rates=_day_rates,
         told=_told,
-        quarantined=_quarantined,
+        quarantined=quarantined(schemas.FundingRates),
     ),
     _checks(
         schemas.FundingSnapshot,
@@ -153,7 +127,7 @@ CHECKS = [
         check(snapshot.basis_plausible),
         check(snapshot.rates_stated),
         check(snapshot.round_healthy),
-        latest=lambda context: latest_round(_store(context)),
+        latest=lambda context: latest_round(store_of(context)),
         ages=_ages,
     ),
     _checks(

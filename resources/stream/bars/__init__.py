@@ -8,7 +8,9 @@
     live_values  the 16 values of the closed and of the forming bar
     filling      what quotes did not bring, by REST
     cycle        one second: take, build, compute, show
+    showing      the second in the hot cache, and older bars that it lacks
     collector    the loop around it, and its beginning and end
+    assembly     all of it by the settings, and what it begins with
     redis_hot    the same in Redis, written beside the loop
     reading      what readers see: Redis, or the file
 

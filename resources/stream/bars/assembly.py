@@ -26,6 +26,7 @@ from resources.stream.bars.pollers import Poller, PollerRules
 from resources.stream.bars.records import DOMAIN, LIVE_BARS, LiveBar
 from resources.stream.bars.redis_hot import RedisHot, connect
 from resources.stream.bars.ring import Ring
+from resources.stream.bars.showing import Showing
 from resources.stream.bars.watched import Watched
 from resources.stream.candle import MINUTE
 from resources.stream.hot import HotView, HotWriter, hot_path
@@ -99,7 +100,7 @@ def bars_collector(
         cycle,
         pollers,
         Flushing(landing, SourceCalls(settings.home), now),
-        HotWriter(hot_path(settings, DOMAIN), stream.cache_bars, LIVE_BARS, trim_every=_TRIM_EVERY),
+        Showing(HotWriter(hot_path(settings, DOMAIN), stream.cache_bars, LIVE_BARS, trim_every=_TRIM_EVERY), ring),
         stream,
         vendors=settings.vendors,
         stopping=stopping,

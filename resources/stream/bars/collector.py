@@ -8,7 +8,6 @@ import gc
 import logging
 import math
 import os
-import sqlite3
 import sys
 import threading
 import time
@@ -26,19 +25,16 @@ from resources.stream.bars.cycle import Cycle, Second, SourceFacts
 from resources.stream.bars.flushing import Flushing
 from resources.stream.bars.measures import Histogram, Newest
 from resources.stream.bars.pollers import Poller
-from resources.stream.bars.records import Forming, LiveBar
 from resources.stream.bars.redis_hot import RedisHot
-from resources.stream.bars.ring import micros
+from resources.stream.bars.showing import Showing
 from resources.stream.bars.status import BarsStatus
-from resources.stream.hot import HotWriter
 
 log = logging.getLogger(__name__)
 
-Hot = HotWriter[LiveBar, Forming, BarsStatus]
 #: of the 5 s that a shutdown may take
 _LAST_FLUSH_S, _LAST_REDIS_S = 3.5, 0.5
-#: bars that one cycle puts into a hot cache beside those that closed
-_PART = 1500
+#: share of a second before the next one in which nothing else is begun
+_QUIET_SHARE = 0.4
 _GIVES_WAY_S = 0.001
 
 
@@ -58,7 +54,7 @@ class BarsCollector:
         cycle: Cycle,
         pollers: Sequence[Poller],
         flushing: Flushing,
-        hot: Hot,
+        showing: Showing,
         rules: StreamSettings,
         *,
         vendors: str,
@@ -67,7 +63,13 @@ class BarsCollector:
         redis: RedisHot | None = None,
         tempo: Tempo | None = None,
     ) -> None:
-        self.cycle, self.pollers, self.flushing, self._hot, self._rules = cycle, tuple(pollers), flushing, hot, rules
+        self.cycle, self.pollers, self.flushing, self.showing, self._rules = (
+            cycle,
+            tuple(pollers),
+            flushing,
+            showing,
+            rules,
+        )
         self._vendors, self._begin, self._redis, self._tempo = vendors, begin, redis, tempo or Tempo()
         self._now = self._tempo.now
         self._stopping = stopping
@@ -77,9 +79,6 @@ class BarsCollector:
         self._cycles = 0
         self._missed = 0
         self._newest, self._cycle_ms = Newest(), Histogram()
-        self._hot_error: str | None = None
-        #: rows with bars that the hot cache does not have -> open instant of the last one that was put there again
-        self._untold: dict[int, int | None] = {}
         self._flush_task: asyncio.Task[None] | None = None
         self._flush_at = 0.0
         self._process = psutil.Process()
@@ -87,7 +86,7 @@ class BarsCollector:
     async def run(self, stopping: asyncio.Event) -> None:
         """Collect until `stopping` is set; everything closed by then is stored when this returns."""
         await in_background(self._begin, "stream-begin")
-        self._untold = self._every_row()
+        self.showing.all_over()
         for poller in self.pollers:
             log.info("%s", poller.announce())
             threading.Thread(target=poller.run, name=f"poll-{poller.source.name}", daemon=True).start()
@@ -152,7 +151,7 @@ class BarsCollector:
             redis=self._redis.state if self._redis is not None else None,
             redis_error=self._redis.error if self._redis is not None else None,
             redis_write_ms=self._redis.write_ms if self._redis is not None else None,
-            hot_error=self._hot_error,
+            hot_error=self.showing.error,
             rss_bytes=self._process.memory_info().rss,
         )
 
@@ -172,6 +171,7 @@ class BarsCollector:
             following = _grid(self._now().timestamp(), interval_s)
             self._missed += max(0, round((following - due) / interval_s) - 1)
             due = max(following, due + interval_s)
+            await self._catch_up(due - _QUIET_SHARE * interval_s)
 
     def beat(self, *, ends: bool = False) -> None:
         """One second: everything that is known then can be read when it returns."""
@@ -179,47 +179,15 @@ class BarsCollector:
         facts = {one.source.name: SourceFacts(one.effective_s, one.latency_ms) for one in self.pollers}
         self._second = self.cycle.step(now, facts, ends=ends)
         self.flushing.add(self._second.closed)
-        for bar in self._second.filled:
-            row, before = self.cycle.row(bar.symbol), micros(bar.ts) - 1
-            known = self._untold.setdefault(row, before)
-            self._untold[row] = None if known is None else min(known, before)
         status = self.status()
+        self.showing.show(self._second, status)
         if self._redis is not None:
             self._redis.offer(self._second.features, status)
-        self._publish(status)
 
-    def _publish(self, status: BarsStatus) -> None:
-        """Show what is new to other processes."""
-        if self._hot.is_lost():
-            self._untold = self._every_row()
-        again, left = self._retold()
-        closed = [*again, *self._second.closed]
-        features = self._second.features if self._hot_error is not None else self._second.changed
-        try:
-            self._hot.write(closed=closed, forming=self._second.forming, features=features, status=status)
-        except (sqlite3.Error, OSError) as failed:
-            if self._hot_error is None:
-                log.warning("bars: the hot cache cannot be written, so pages show nothing live: %s", failed)
-            self._hot_error = str(failed)
-            self._untold = self._every_row()
-        else:
-            self._hot_error, self._untold = None, left
-
-    def _every_row(self) -> dict[int, int | None]:
-        return dict.fromkeys(range(len(self.cycle.ring.revision)))
-
-    def _retold(self) -> tuple[list[LiveBar], dict[int, int | None]]:
-        """The next bars that the hot cache lacks, and which it will lack then."""
-        bars: list[LiveBar] = []
-        left = dict(self._untold)
-        for row, told in self._untold.items():
-            own = self.cycle.ring.after(row, told, _PART - len(bars))
-            bars += own
-            if len(bars) == _PART:
-                left[row] = micros(own[-1].ts)
-                break
-            del left[row]
-        return bars, left
+    async def _catch_up(self, until_s: float) -> None:
+        """Give the hot cache older bars that it lacks, while there is time before the next second."""
+        while self.showing.is_behind and self._now().timestamp() < until_s:
+            await in_background(self.showing.catch_up, "stream-catch-up")
 
     def _flush_when_due(self) -> None:
         if self._flush_task is not None:
@@ -253,11 +221,11 @@ class BarsCollector:
         self._running = False
         self._second = self._second._replace(closed=[], filled=[])
         status = self.status()
+        self.showing.show(self._second, status)
+        self.showing.close()
         if self._redis is not None:
             self._redis.offer(self._second.features, status)
             self._redis.stop(_LAST_REDIS_S)
-        self._publish(status)
-        self._hot.close()
 
 
 def _grid(at_s: float, interval_s: float) -> float:

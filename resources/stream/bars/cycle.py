@@ -41,8 +41,8 @@ class Second(NamedTuple):
 
     #: bars that closed now, by time
     closed: list[LiveBar]
-    #: bars that REST brought
-    filled: list[LiveBar]
+    #: bars that REST brought, with their rows
+    filled: list[tuple[int, LiveBar]]
     #: those whose values changed
     changed: list[Features]
     forming: list[Forming]
@@ -78,10 +78,6 @@ class Cycle:
         self._filters = [ExecutionFilters(bars.filters, self._now) for _ in rows]
         self._min_lots = [bars.instrument(symbol).min_lot for symbol in watched.symbols]
 
-    def row(self, symbol: str) -> int:
-        """The row of a symbol."""
-        return self._watched.row[symbol]
-
     def offer(self, quotes: Sequence[Quote]) -> None:
         """Quotes that came in; any thread."""
         self._inbox.append(quotes)
@@ -95,11 +91,11 @@ class Cycle:
         filled = self._filled()
         closed = self._closed(self.builder.close(now, at_once=ends), intervals)
         self.values.take_over()
-        for row in {self._watched.row[bar.symbol] for bar in (*filled, *closed)}:
+        for row in {row for row, _ in filled} | {self._watched.row[bar.symbol] for bar in closed}:
             self._sigma[row] = _sigma(self.ring, row)
         return self._shown(filled, closed, now, intervals, sources)
 
-    def _filled(self) -> list[LiveBar]:
+    def _filled(self) -> list[tuple[int, LiveBar]]:
         found = self.filling.take()
         if found and not self._unmade:
             self._unmade_since = self._at
@@ -108,7 +104,7 @@ class Cycle:
         if self._unmade and (self.filling.is_waiting or self._at - self._unmade_since >= _TOGETHER):
             self.values.remake(self._unmade)
             self._unmade = set()
-        return [bar for _, bars in found for bar in bars]
+        return [(row, bar) for row, bars in found for bar in bars]
 
     def _closed(self, bars: Sequence[LiveBar], intervals: Mapping[str, float | None]) -> list[LiveBar]:
         """The bars that are newer than what is known, applied; of an outage before them the minutes are asked for."""
@@ -139,7 +135,7 @@ class Cycle:
 
     def _shown(
         self,
-        filled: list[LiveBar],
+        filled: list[tuple[int, LiveBar]],
         closed: list[LiveBar],
         now: datetime,
         intervals: dict[str, float | None],

@@ -3,6 +3,7 @@
 Indicators look back on 300 bars instead of 2,500, and thresholds are the relaxed ones, so that a few days have signals.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 from market_assets.core import clock
+from resources.bars_fetch import BarsFetch
+from resources.partition_fetch import FetchedPartitions
+from resources.vendors.registry import Vendors
 from tests.desk import Built, Desk, Results, Sandbox, opened
 
 #: a Monday, an hour and a half into the session of the index
@@ -76,6 +80,15 @@ class Bars:
                 assert manifest is not None
                 found[table, key] = manifest.digest
         return found
+
+
+def brought(desk: Desk, *keys: str) -> FetchedPartitions:
+    """What a run brings of some days of one symbol, without the run."""
+    found = desk.settings
+    with contextlib.closing(Vendors(found)) as vendors:
+        fetch = BarsFetch(found, vendors, desk.store, clock.now())
+        (unit,) = fetch.units(keys)
+        return fetch.minutes(unit)
 
 
 def configured(desk: Desk, **bars: Any) -> Bars:

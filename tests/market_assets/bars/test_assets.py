@@ -152,6 +152,11 @@ def test_health_is_one_row_a_source_and_day(growing: Bars) -> None:
     assert (yahoo["credits_used"], yahoo["last_error"]) == (10, "503 of the vendor")
     assert yahoo["trust_score"] == pytest.approx(0.9 * yahoo["mean_quality"] * yahoo["agreement_ratio"])
     assert (polygon["skipped"], polygon["success_rate"], polygon["is_healthy"]) == (4, None, None)
+    # trust is of the comparisons of as many days as are set: Monday's, and those of Sunday
+    growing.desk.set(MARKET_ASSETS_BARS__TRUST_DAYS="1")
+    growing.run("bars_source_health", keys=[TODAY])
+    monday = growing.desk.read("bars_source_health", TODAY).filter(source="yahoo-sandbox")
+    assert monday["n_compared"].to_list() == [91 + 901 + 901 + 180 + 1440]
 
 
 def test_nothing_is_to_be_said_against_it(bars: Bars) -> None:

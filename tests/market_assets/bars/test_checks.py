@@ -14,6 +14,7 @@ from market_assets.bars.instruments import CURATED
 from market_assets.bars.schemas import BarsMinute
 from market_assets.bars.settings import ALPHAS, MacroSettings
 from market_assets.core.checks import Judgement, no_synthetic_source
+from market_assets.core.judgements import closed_when_read
 from tests.market_assets.bars import check_frames as frames
 from tests.market_assets.bars.check_frames import D0, HOUR, MINUTE, SELL, TODAY
 
@@ -46,7 +47,7 @@ SOUND: list[Case] = [
     ("no_synthetic_source", lambda: no_synthetic_source(BARS, sandboxed=False)),
     ("bars_sound", lambda: minutes.bars_sound(BARS)),
     ("source_allowed", lambda: minutes.source_allowed(BARS, ALLOWED)),
-    ("closed_when_read", lambda: minutes.closed_when_read(BARS)),
+    ("closed_when_read", lambda: closed_when_read(BARS)),
     ("batch_quality", lambda: minutes.batch_quality(frames.minutes(quality_score=0.9), 0.8)),
     ("batch_quality", lambda: minutes.batch_quality(BARS.clear(), 0.8)),
     ("rows_valid", lambda: minutes.rows_valid(frames.at(BARS, 7, quality_score=0.7))),
@@ -143,7 +144,7 @@ BROKEN: list[Broken] = [
     ("bars_sound", ERROR, lambda: minutes.bars_sound(frames.at(BARS, 3, high=99.5))),
     ("bars_sound", ERROR, lambda: minutes.bars_sound(frames.at(BARS, 3, low=100.5))),
     ("source_allowed", ERROR, lambda: minutes.source_allowed(frames.minutes(source="twelvedata"), ALLOWED)),
-    ("closed_when_read", ERROR, lambda: minutes.closed_when_read(frames.at(BARS, 5, ingested_at=D0 + 5 * MINUTE))),
+    ("closed_when_read", ERROR, lambda: closed_when_read(frames.at(BARS, 5, ingested_at=D0 + 5 * MINUTE))),
     ("batch_quality", WARN, lambda: minutes.batch_quality(frames.minutes(quality_score=0.89), 0.8)),
     ("batch_quality", ERROR, lambda: minutes.batch_quality(frames.minutes(quality_score=0.79), 0.8)),
     ("rows_valid", WARN, lambda: minutes.rows_valid(frames.at(BARS, 7, 8, quality_score=0.7))),

@@ -10,16 +10,12 @@ import polars as pl
 import pytest
 
 from market_assets.bars.checks import minutes as judgements
-from market_assets.core import clock
-from market_assets.settings import Settings, settings
-from resources.bars_fetch import BARS, BarsFetch
+from resources.bars_fetch import BARS
 from resources.partition_fetch import FetchedPartitions
 from resources.sandbox.convert import convert
 from resources.sandbox.replay import ReplayBackend
-from resources.stores import open_store
-from resources.vendors.registry import Vendors
 from tests.desk import Desk, Sandbox, failed_checks, opened, running, told
-from tests.market_assets.bars.conftest import Bars, configured
+from tests.market_assets.bars.conftest import Bars, brought, configured
 
 FILES = (
     "crypto/klines/binance_usdm_BTCUSDT_1m.csv.gz",
@@ -66,17 +62,10 @@ def recorded(shared_data: Path, name: str) -> pd.DataFrame:
     return rows
 
 
-def brought(desk: Desk, now: str, *keys: str) -> tuple[pl.DataFrame, FetchedPartitions]:
+def days_of(desk: Desk, now: str, *keys: str) -> tuple[pl.DataFrame, FetchedPartitions]:
     """The minutes of days before `bars.start_date`, which are no partitions, as the asset asks for them."""
     desk.set(MARKET_ASSETS_NOW=now)
-    found: Settings = settings()
-    vendors = Vendors(found)
-    try:
-        fetch = BarsFetch(found, vendors, open_store(found), clock.now())
-        (unit,) = fetch.units(keys)
-        result = fetch.minutes(unit)
-    finally:
-        vendors.close()
+    result = brought(desk, *keys)
     return BARS.validate(pl.concat([result.frames[key] for key in keys])), result
 
 
@@ -106,7 +95,7 @@ def test_a_stocks_minutes_are_those_of_its_sessions(desk: Desk, shared_data: Pat
     """Thursday to Monday of the 7:1 split: rows beside the session are left out; the split is a jump that is told."""
     desk.configure(bars={"symbols": ["AAPL"], "instruments": [APPLE], "sources": ["polygon"]})
     keys = [f"2014-06-0{n}|AAPL" for n in (5, 6, 7, 8, 9)]
-    rows, result = brought(desk, "2014-06-10T12:00:00Z", *keys)
+    rows, result = days_of(desk, "2014-06-10T12:00:00Z", *keys)
     record = recorded(shared_data, FILES[1])
     local = record.index.tz_convert("America/New_York")
     session = record[(local.hour * 60 + local.minute >= 570) & (local.hour < 16)]
@@ -131,7 +120,7 @@ def test_hours_of_currencies_stand_at_their_instants(
     """A week in which New York changed to winter time, one bar an hour: closes are the record's, holes stay holes."""
     desk.configure(bars={"symbols": [symbol], "sources": [source], "min_coverage": 0.005})
     keys = [f"2012-11-0{n}|{symbol}" for n in range(1, 7)]
-    rows, result = brought(desk, "2012-11-07T12:00:00Z", *keys)
+    rows, result = days_of(desk, "2012-11-07T12:00:00Z", *keys)
     record = recorded(shared_data, file).loc["2012-11-01":"2012-11-06 23:59"]
     opening = datetime(2012, 11, 4, 22, tzinfo=UTC)
     closed = (record.index >= datetime(2012, 11, 2, 21, tzinfo=UTC)) & (record.index < opening)

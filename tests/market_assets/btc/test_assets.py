@@ -182,7 +182,7 @@ def test_a_restated_hour_is_seen_and_history_stays(growing: Bitcoin) -> None:
 
 def test_a_missing_day_before_stops_the_filters(fresh: Bitcoin) -> None:
     """G-STATE-3: nothing is initialised anew; the run says which hour it continues from and what to do."""
-    fresh.run(*OBSERVED, "btc_processed")
+    fresh.run(*OBSERVED, "btc_processed", last="2021-02-21")
     (result,) = fresh.run("btc_rpn", first="2021-02-20", last="2021-02-21", succeed=False)
     assert not result.success
     assert "continues from the stored row of 2021-02-19 23:00Z, which is not there" in reason(result)

@@ -9,6 +9,7 @@ import pytest
 
 from market_assets.core.checks import Judgement, contract_holds, no_synthetic_source
 from market_assets.core.contracts import ContractViolation, Table
+from market_assets.core.judgements import closed_when_read
 from market_assets.crypto import schemas
 from market_assets.crypto.checks import CHECKS, FRESHNESS, account, candles, overlays, signals
 from tests.market_assets.crypto import check_frames as frames
@@ -48,8 +49,8 @@ SOUND: list[Case] = [
     ("candles_sound", lambda: candles.candles_sound(KLINES)),
     ("candles_sound", lambda: candles.candles_sound(CANDLES)),
     ("takers_within_volume", lambda: candles.takers_within_volume(KLINES.with_columns(taker_buy_base="volume"))),
-    ("closed_when_read", lambda: candles.closed_when_read(KLINES)),
-    ("closed_when_read", lambda: candles.closed_when_read(KLINES.with_columns(ingested_at=pl.col("ts") + MINUTE))),
+    ("closed_when_read", lambda: closed_when_read(KLINES)),
+    ("closed_when_read", lambda: closed_when_read(KLINES.with_columns(ingested_at=pl.col("ts") + MINUTE))),
     ("no_jumps", lambda: candles.no_jumps(frames.at(KLINES, 700, close=109.9), EVENING)),
     ("no_jumps", lambda: candles.no_jumps(KLINES, EVENING.with_columns(close=pl.lit(91.0)))),
     ("archive_agrees", lambda: candles.archive_agrees(AGREED)),
@@ -208,7 +209,7 @@ BROKEN: list[Broken] = [
     (
         "closed_when_read",
         ERROR,
-        lambda: candles.closed_when_read(frames.at(KLINES, 3, ingested_at=D0 + 3 * MINUTE + 59.9 * MINUTE / 60)),
+        lambda: closed_when_read(frames.at(KLINES, 3, ingested_at=D0 + 3 * MINUTE + 59.9 * MINUTE / 60)),
     ),
     ("no_jumps", WARN, jumping(700, 110.1)),
     ("no_jumps", WARN, jumping(700, 89.9)),

@@ -70,7 +70,7 @@ def stores(home, postgres_url):
 
 
 @pytest.mark.postgres
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames, frames)
 def test_both_stores_answer_alike(stores, first, second):
     """Same rows back, same digest, same revision, and writing again changes nothing."""
@@ -78,7 +78,7 @@ def test_both_stores_answer_alike(stores, first, second):
 
 
 @pytest.mark.postgres
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fit_frames, fit_frames)
 def test_both_stores_answer_alike_on_categories_and_lists(stores, first, second):
     """The same law for categories in the key and beside it, narrow integers, lists of numbers and of instants."""

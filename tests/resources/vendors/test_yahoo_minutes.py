@@ -268,7 +268,7 @@ def test_quotes_of_several_instruments_in_one_request(host: Host, client: YahooM
     ]
     found = client.quotes([Y_NDX, Y_EUR, Y_BTC, Y_GOLD, Y_NDX])
     assert host.asked[0].path == "/v7/finance/spark"
-    assert host.asked[0].query == {"symbols": "^NDX,EURUSD=X,BTC-USD,GC=F", "range": "1d", "interval": "1m"}
+    assert host.asked[0].query == {"symbols": "^NDX,EURUSD=X,BTC-USD,GC=F", "range": "1d", "interval": "1d"}
     assert [(one.symbol, one.price, one.at, one.day_volume) for one in found] == [
         ("BTCUSD", 104123.45, OPEN, 31.5),
         ("NAS100", 25000.5, OPEN - MINUTE, None),

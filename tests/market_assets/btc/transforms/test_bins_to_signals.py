@@ -155,6 +155,7 @@ def test_both_sides_are_mirror_images():
     assert other["dominance"].select(counts).equals(one["dominance"].select(counts))
 
 
+@pytest.mark.parametrize("history", ["native"], indirect=True)
 @pytest.mark.parametrize(
     ("stage", "name", "value", "table", "changes"),
     [
