@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import polars as pl
 from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 
-from market_assets.core.contracts import Contract
+from market_assets.core.contracts import Contract, Table
 from market_assets.core.errors import MarketAssetsError
 from market_assets.core.partitions import SEPARATOR
+from market_assets.settings import Settings
 from resources.fetch_log import FetchLog
 from resources.http.errors import AllSourcesFailed, Unauthorized, VendorError
 from resources.http.workers import Workers
@@ -93,6 +94,14 @@ class PartitionFetch:
     log: FetchLog
     contract: Contract
     max_quarantine_share: float
+
+    @classmethod
+    def of(
+        cls, context: dg.AssetExecutionContext, store: PartitionStore, settings: Settings, table: type[Table]
+    ) -> Self:
+        """What fills a table in this run, by the settings."""
+        share = settings.quality.max_quarantine_share
+        return cls(context, store, FetchLog(settings.home), table.contract(), share)
 
     def run(self, units: Sequence[Unit], fetch: Fetch, *, workers: int = 1) -> Stored:
         """Fetch every unit that this run group has not stored yet, `workers` of them at a time.

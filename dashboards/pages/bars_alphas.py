@@ -155,7 +155,7 @@ def _since(span: str) -> date | None:
 
 
 def _cards(ended: pl.DataFrame, deepest: float | None) -> Component:
-    n, total = ended.height, ended["r_multiple"].sum()
+    n, total = ended.height, float(ended["r_multiple"].sum())
     won = ended.filter(pl.col("outcome") == "win").height
     mean = total / n if n else None
     tone: widgets.Tone = "plain" if not n or total == 0 else "good" if total > 0 else "bad"

@@ -129,7 +129,7 @@ def note(shown: pl.DataFrame, found: streams.StreamFacts | None) -> list[Compone
 def summary(found: pl.DataFrame) -> Component:
     """How many symbols are in which state, and how many have all the history that their values need."""
     n = boards.counts(found)
-    warm, known = found["is_warm"].sum(), found["is_warm"].count()
+    warm, known = int(found["is_warm"].sum()), found["is_warm"].count()
     return cards(
         *(
             widgets.card(state.capitalize(), f"{n[state]}", _notes(state), _TONES[state] if n[state] else "plain")

@@ -89,8 +89,8 @@ def _pickers(services: Services, query: SeriesQuery) -> list[Component]:
     symbol = data.symbol_of(services, query)
     dates = dcc.DatePickerRange(
         id="bars-dates",
-        start_date=query.first and f"{query.first}",
-        end_date=query.last and f"{query.last}",
+        start_date=f"{query.first}" if query.first else None,
+        end_date=f"{query.last}" if query.last else None,
         min_date_allowed=f"{services.settings.bars.start_date}",
         max_date_allowed=f"{clock.today()}",
         display_format="YYYY-MM-DD",

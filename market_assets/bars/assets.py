@@ -25,7 +25,6 @@ from resources.bars_compare import compare
 from resources.bars_fetch import BarsFetch
 from resources.bars_macro import observations
 from resources.bars_plan import plan
-from resources.fetch_log import FetchLog
 from resources.partition_fetch import PartitionFetch
 from resources.sentiment_plugin import sentiment
 from resources.source_facts import source_facts, unmarked
@@ -55,8 +54,7 @@ def bars_minute(
     asked = BarsFetch(found, vendors, store, clock.now())
     units = asked.units(context.partition_keys)
     vendors.prune_raw()
-    contract = schemas.BarsMinute.contract()
-    fetching = PartitionFetch(context, store, FetchLog(found.home), contract, found.quality.max_quarantine_share)
+    fetching = PartitionFetch.of(context, store, found, schemas.BarsMinute)
     stored = fetching.run(units, asked.minutes, workers=min(len(units), _WORKERS))
     asked.prune_landing()
     return stored

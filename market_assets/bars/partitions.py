@@ -9,4 +9,4 @@ _BARS = settings().bars
 
 SYMBOL = dg.StaticPartitionsDefinition(list(_BARS.symbols))
 DAY = partitions.days(_BARS.start_date)
-SYMBOL_DAY = dg.MultiPartitionsDefinition({"day": DAY, "symbol": SYMBOL})
+SYMBOL_DAY = partitions.Pairs({"day": DAY, "symbol": SYMBOL})

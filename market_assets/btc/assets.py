@@ -33,7 +33,6 @@ from market_assets.core.contracts import Table
 from market_assets.core.market_asset import market_asset
 from market_assets.settings import settings
 from resources.btc_fetch import BtcFetch
-from resources.fetch_log import FetchLog
 from resources.partition_fetch import FetchedPartitions, PartitionFetch, Unit
 from resources.stores.protocol import PartitionStore, Stored
 from resources.vendors.registry import Vendors
@@ -239,11 +238,9 @@ def _observed(
 ) -> Stored:
     found = settings()
     asked = BtcFetch(found, vendors, store, clock.now())
-    log, share = FetchLog(found.home), found.quality.max_quarantine_share
     vendors.prune_raw()
-    return PartitionFetch(context, store, log, table.contract(), share).run(
-        asked.units(sorted(context.partition_keys)), ask(asked)
-    )
+    fetching = PartitionFetch.of(context, store, found, table)
+    return fetching.run(asked.units(sorted(context.partition_keys)), ask(asked))
 
 
 ASSETS = [

@@ -22,7 +22,6 @@ from market_assets.crypto.transforms import overlays, paper, signals, success_me
 from market_assets.settings import settings
 from resources.crypto_advice import advise
 from resources.crypto_fetch import CryptoFetch
-from resources.fetch_log import FetchLog
 from resources.overlay_meter import ProcessMeter
 from resources.partition_fetch import PartitionFetch
 from resources.stores.protocol import PartitionStore, Stored
@@ -43,13 +42,11 @@ def crypto_klines(
 ) -> Stored:
     """Ask for every symbol of the run side by side; what one of them fails at costs its own partitions."""
     found = settings()
-    log = FetchLog(found.home)
     _await_last_minute(Span.of(context.partition_keys), found.crypto)
     asked = CryptoFetch(found, vendors, store, clock.now())
     units = asked.units(context.partition_keys)
     vendors.prune_raw()
-    contract = schemas.CryptoKlines.contract()
-    fetching = PartitionFetch(context, store, log, contract, found.quality.max_quarantine_share)
+    fetching = PartitionFetch.of(context, store, found, schemas.CryptoKlines)
     stored = fetching.run(units, asked.klines, workers=min(len(units), _WORKERS))
     asked.prune_landing()
     return stored

@@ -9,7 +9,6 @@ import dagster as dg
 import polars as pl
 
 from market_assets.core import clock, partitions
-from market_assets.core.contracts import Table
 from market_assets.core.market_asset import market_asset, same_columns
 from market_assets.equities import lineage, schemas
 from market_assets.equities.partitions import EQUITY_SYMBOLS, SYMBOL_YEAR, YEAR
@@ -45,7 +44,7 @@ def equities_daily_bars(
     vendors: dg.ResourceParam[Vendors],
 ) -> Stored:
     asked = EquitiesFetch(settings(), vendors, equities_symbols, clock.now())
-    fetching = _fetching(context, store, schemas.EquitiesDailyBars)
+    fetching = PartitionFetch.of(context, store, settings(), schemas.EquitiesDailyBars)
     units = asked.units(context.partition_keys)
     updated = grouped_update(asked, units, store)
     vendors.prune_raw()
@@ -68,7 +67,7 @@ def equities_corporate_actions(
 ) -> Stored:
     asked = EquitiesFetch(settings(), vendors, equities_symbols, clock.now())
     units = [Unit(symbol, (symbol,)) for symbol in sorted(context.partition_keys)]
-    fetching = _fetching(context, store, schemas.EquitiesCorporateActions)
+    fetching = PartitionFetch.of(context, store, settings(), schemas.EquitiesCorporateActions)
     bars = {str(key[0]): part for key, part in equities_daily_bars.partition_by("symbol", as_dict=True).items()}
     nothing = equities_daily_bars.clear()
     return fetching.run(units, lambda unit: asked.actions(unit, bars.get(unit.name, nothing), store))
@@ -224,11 +223,6 @@ def equities_symbol_status(
         reconciled=equities_reconciliation,
         fetches=fetches(store, FetchLog(settings().home)),
     )
-
-
-def _fetching(context: dg.AssetExecutionContext, store: PartitionStore, table: type[Table]) -> PartitionFetch:
-    found = settings()
-    return PartitionFetch(context, store, FetchLog(found.home), table.contract(), found.quality.max_quarantine_share)
 
 
 def _years(context: dg.AssetExecutionContext) -> list[int]:

@@ -258,7 +258,7 @@ def _observed(
     )
     units = asked.units(context.partition_keys)
     vendors.prune_raw()
-    fetching = PartitionFetch(context, store, log, table.contract(), found.quality.max_quarantine_share)
+    fetching = PartitionFetch.of(context, store, found, table)
     return fetching.run(units, ask(asked), workers=len(units))
 
 

@@ -117,6 +117,15 @@ class Unauthorized(VendorError):
 
     outcome = "unauthorized"
 
+    @classmethod
+    def of_key(cls, vendor: str, variable: str, said: str) -> Self:
+        """That a vendor refuses the key in an environment variable, in its words."""
+        return cls(
+            vendor,
+            f"the key in {variable} is refused ({said})",
+            advice=f"Set {variable} to a valid key; no retry was made",
+        )
+
 
 class MissingKey(Unauthorized):
     """The vendor needs a key and none is set; nothing was sent."""

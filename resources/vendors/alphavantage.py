@@ -186,11 +186,7 @@ class AlphaVantage(MinuteClient):
             self.http.budget.spent("day")
             raise RateLimited(NAME, shown, retry_after_s=until_next(DAY_S, at))
         if "apikey is invalid" in words or "demo purposes" in words:
-            raise Unauthorized(
-                NAME,
-                f"the key in {KEY_VARIABLE} is refused ({shown})",
-                advice=f"Set {KEY_VARIABLE} to a valid key; no retry was made",
-            )
+            raise Unauthorized.of_key(NAME, KEY_VARIABLE, shown)
         if "premium" in words:
             raise NotEntitled(
                 NAME,

@@ -152,11 +152,7 @@ def _refusal(body: Row) -> VendorError:
 
 
 def _bad_key(detail: str) -> VendorError:
-    return Unauthorized(
-        NAME,
-        f"the key in {KEY_VARIABLE} is refused ({detail})",
-        advice=f"Set {KEY_VARIABLE} to a valid key; no retry was made",
-    )
+    return Unauthorized.of_key(NAME, KEY_VARIABLE, detail)
 
 
 def _not_entitled(detail: str) -> VendorError:

@@ -230,11 +230,7 @@ class TwelveData(MinuteClient):
             left_s = until_next(seconds, self.http.timing.wall())
             return RateLimited(NAME, shown, retry_after_s=left_s if stated_s is None else stated_s)
         if code == 401:
-            return Unauthorized(
-                NAME,
-                f"the key in {KEY_VARIABLE} is refused ({shown})",
-                advice=f"Set {KEY_VARIABLE} to a valid key; no retry was made",
-            )
+            return Unauthorized.of_key(NAME, KEY_VARIABLE, shown)
         if code == 403 or (code == 404 and " plan" in words):
             return NotEntitled(NAME, f"the plan does not include what was asked ({shown})")
         if code == 404:

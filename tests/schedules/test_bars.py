@@ -95,11 +95,11 @@ def test_when_each_schedule_ticks() -> None:
     [
         # coins alone
         (SATURDAY, ("BTCUSD", "BTCUSD")),
-        # gold, currencies, coins and futures, which are one range
-        (datetime(2026, 11, 20, 9, 0, tzinfo=UTC), ("XAUUSD", "XAUUSD_FUT")),
+        # currencies, coins, futures and gold, which are one range
+        (datetime(2026, 11, 20, 9, 0, tzinfo=UTC), ("EURUSD", "XAUUSD")),
         # what closed at 21:00 is asked for until its last minute must have come: 5 + 1 + 2:10 minutes later
         (datetime(2026, 11, 20, 21, 5, tzinfo=UTC), (SYMBOLS[0], SYMBOLS[-1])),
-        (datetime(2026, 11, 20, 21, 10, tzinfo=UTC), ("XAUUSD", "XAUUSD_FUT")),
+        (datetime(2026, 11, 20, 21, 10, tzinfo=UTC), ("EURUSD", "XAUUSD")),
     ],
 )
 def test_only_markets_that_were_open_since_the_last_tick(at: datetime, symbols: tuple[str, str]) -> None:
@@ -129,7 +129,7 @@ def test_a_symbol_that_nobody_can_be_asked_for_is_left_out() -> None:
         (current,) = [one for one in found if one.name == "bars_current"]
         requests = current.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=NOW)).run_requests or []
         ticks.append(sorted((one.tags[ENDS[0]][11:], one.tags[ENDS[1]][11:]) for one in requests))
-    assert ticks == [[("EURUSD", "XAUUSD_FUT"), ("NAS100", "US30")], [("NAS100", "XAUUSD_FUT")]]
+    assert ticks == [[("NAS100", "XAUUSD_FUT")], [("NAS100", "XAUUSD")]]
 
 
 @pytest.mark.parametrize(("minutes", "cron"), [(1, "*/1 * * * *"), (10, "*/10 * * * *")])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_assets.core import clock
-from market_assets.core.partitions import Pairs, Span, days, ranges, split_key
+from market_assets.core.partitions import Pairs, Span, day_and_name, days, keys_of, ranges, split_key
 
 YEARS = [str(year) for year in range(2015, 2027)]
 SYMBOLS = ["AAPL", "BAC", "BTC-USD", "XOM"]
@@ -85,3 +85,11 @@ def test_pairs_are_those_of_dagster_and_grow_with_their_dimensions() -> None:
             assert found == plain.get_partition_keys(at, instance)
             assert len(found) == n
             assert pairs.get_partition_keys(at, instance) is found
+
+
+def test_keys_of_days_and_names() -> None:
+    """Day by day, each name in the order given; and back again."""
+    found = keys_of([date(2026, 10, 5), "2026-10-06"], iter(["EURUSD", "BTCUSD"]))
+    assert found == ["2026-10-05|EURUSD", "2026-10-05|BTCUSD", "2026-10-06|EURUSD", "2026-10-06|BTCUSD"]
+    assert day_and_name(found[1]) == (date(2026, 10, 5), "BTCUSD")
+    assert day_and_name("2026-10-05") == (date(2026, 10, 5), "")

@@ -13,7 +13,7 @@ import pytest
 from tests.resources.stores import hammer
 
 #: how long four writers and four readers run against one another
-SECONDS = 6.0
+SECONDS = 5.0
 KILLS = 12
 
 HAMMER = Path(hammer.__file__)
@@ -58,7 +58,7 @@ def settled(store):
 
 @pytest.mark.slow
 def test_four_writers_and_four_readers(place):
-    """Six seconds without an error, and every partition a reader sees is wholly one version."""
+    """Five seconds without an error, and every partition a reader sees is wholly one version."""
     done = crowd(place, SECONDS, write=4, read=4)
     assert min(done["write"]) > 10
     assert min(done["read"]) > 20
