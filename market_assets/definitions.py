@@ -30,7 +30,6 @@ from sensors.repair import repair_sensor
 from sensors.stream_segments import TARGETS, stream_segments_sensor
 from sensors.symbols import symbols_sensor
 
-
 _ASSETS = (equities_assets, btc_assets, funding_assets, crypto_assets, bars_assets)
 _CHECKS = (equities_checks, btc_checks, funding_checks, crypto_checks, bars_checks)
 

@@ -113,21 +113,21 @@ def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     )
 
 
-def _known_signals(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+def _known_signals(context: dg.AssetCheckExecutionContext) -> signals.Known | None:
     """Signals of the run's first partition with rows, computed as if the later half of its bars were not."""
     found, store = settings(), store_of(context)
     key = _first(context, schemas.BarsSignals)
     if key is None:
-        return schemas.BarsSignals.contract().empty()
+        return None
     day, symbol = day_and_name(key)
-    keys = _before([symbol], day, _OUTCOME_DAYS)
+    keys, first = _before([symbol], day, _OUTCOME_DAYS), clock.instant(day)
     rows = store.read(schemas.BarsMinute.contract(), keys)
     values = store.read(schemas.BarsScannerFeatures.contract(), keys)
-    own = rows.filter(pl.col("ts") >= clock.instant(day))["ts"]
-    known = pl.col("ts") <= own[own.len() // 2]
-    return signal_transforms.signals(
-        values.filter(known), rows.filter(known), [day], found.bars, found.bars_hash()
-    ).signals
+    own = rows.filter(pl.col("ts") >= first)["ts"]
+    last = own[own.len() // 2]
+    was = pl.col("ts") <= last
+    made = signal_transforms.signals(values.filter(was), rows.filter(was), [day], found.bars, found.bars_hash())
+    return signals.Known(symbol, first, last, made.signals)
 
 
 def _settled(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
@@ -249,7 +249,7 @@ CHECKS = [
         check(signals.outcomes_known, blocking=True),
         check(signals.firings_expected),
         settled=_settled,
-        truncated=_known_signals,
+        known=_known_signals,
         last_30_days=_last_30_days,
     ),
     _checks(schemas.BarsOutcomes),

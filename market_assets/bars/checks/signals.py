@@ -1,6 +1,7 @@
 """Judgements about signals and their outcomes."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import NamedTuple
 
 import polars as pl
 
@@ -42,19 +43,28 @@ def one_open_at_a_time(frame: pl.DataFrame, settled: pl.DataFrame) -> Judgement:
     return error_unless(overlaps.is_empty(), n=overlaps.height, rows=shown)
 
 
-def outcomes_known(frame: pl.DataFrame, truncated: pl.DataFrame) -> Judgement:
+class Known(NamedTuple):
+    """Signals of one symbol computed again, without what came after an instant."""
+
+    symbol: str
+    #: first bar that a signal may be of
+    first: datetime
+    #: last bar that was known
+    last: datetime
+    rows: pl.DataFrame
+
+
+def outcomes_known(frame: pl.DataFrame, known: Known | None) -> Judgement:
     """Signals scored without the later half of a day's bars are those that are stored: no outcome came from the future.
 
-    `truncated`: signals computed again from the bars up to an instant of the day; empty where nothing is to be judged.
+    `known`: None where there is nothing to judge.
     """
-    known = truncated["signal_time"].max()
-    same = frame.filter(pl.col("symbol").is_in(truncated["symbol"].unique().implode()), pl.col("signal_time") <= known)
-    own = same.join(
-        truncated.select(pl.col("ts").dt.date().unique()), left_on=pl.col("ts").dt.date(), right_on="ts", how="semi"
-    )
-    judged = ["p_win", "n_outcomes", "q_star", "grade", "accepted"]
-    stored, again = (rows.select(*_KEY, *judged).sort(_KEY) for rows in (own, truncated.select(own.columns)))
-    changed = stored.join(again, on=[*_KEY, *judged], how="anti", nulls_equal=True)
+    if known is None:
+        return error_unless(True, compared=0)
+    own = frame.filter(pl.col("symbol") == known.symbol, pl.col("ts").is_between(known.first, known.last))
+    judged = [*_KEY, "p_win", "n_outcomes", "q_star", "grade", "accepted"]
+    stored, again = own.select(judged).sort(_KEY), known.rows.select(judged).sort(_KEY)
+    changed = stored.join(again, on=judged, how="anti", nulls_equal=True)
     passed = stored.height == again.height and changed.is_empty()
     return error_unless(passed, "RUNBOOK: outcomes_known", compared=again.height, stored=stored.height, rows=changed)
 

@@ -43,6 +43,13 @@ def judged_replay(apart: float = 0.0) -> Judgement:
     return indicators.replay_agrees((VALUES, VALUES.with_columns(pl.col("rsi_14") + apart)))
 
 
+def known_at(minute: int, **changed: Any) -> signals.Known:
+    """The signals that fired by a minute of the day, computed again; perhaps scored otherwise."""
+    rows = SIGNALS.filter(pl.col("signal_time") <= D0 + minute * MINUTE)
+    scored = rows.with_columns(pl.lit(value).alias(name) for name, value in changed.items())
+    return signals.Known("BTCUSD", D0, D0 + (minute - 1) * MINUTE, scored)
+
+
 SOUND: list[Case] = [
     ("no_synthetic_source", lambda: no_synthetic_source(BARS, sandboxed=False)),
     ("bars_sound", lambda: minutes.bars_sound(BARS)),
@@ -114,8 +121,9 @@ SOUND: list[Case] = [
             frames.signals(frames.signal(10), frames.signal(12, alpha_id="volume_v1")), frames.outcomes()
         ),
     ),
-    ("outcomes_known", lambda: signals.outcomes_known(SIGNALS, SIGNALS.head(2))),
-    ("outcomes_known", lambda: signals.outcomes_known(SIGNALS, SIGNALS.clear())),
+    ("outcomes_known", lambda: signals.outcomes_known(SIGNALS, known_at(20))),
+    ("outcomes_known", lambda: signals.outcomes_known(SIGNALS, known_at(9))),
+    ("outcomes_known", lambda: signals.outcomes_known(SIGNALS, None)),
     ("firings_expected", lambda: signals.firings_expected(frames.fired([50], ALPHAS), TODAY)),
     ("firings_expected", lambda: signals.firings_expected(frames.fired([1] * 29, ALPHAS[:1]), TODAY)),
     ("sources_agree", lambda: sources.sources_agree(frames.compared("ok"))),
@@ -132,11 +140,6 @@ SOUND: list[Case] = [
     ("bars_stored", lambda: sources.bars_stored(None)),
     ("bars_stored", lambda: sources.bars_stored(60.0)),
 ]
-
-
-def rescored() -> pl.DataFrame:
-    """The first signals, as they would be scored by fewer outcomes."""
-    return SIGNALS.head(2).with_columns(p_win=pl.lit(0.4))
 
 
 BROKEN: list[Broken] = [
@@ -221,8 +224,9 @@ BROKEN: list[Broken] = [
         ERROR,
         lambda: signals.one_open_at_a_time(frames.signals(frames.signal(10), frames.signal(900)), frames.outcomes()),
     ),
-    ("outcomes_known", ERROR, lambda: signals.outcomes_known(SIGNALS, rescored())),
-    ("outcomes_known", ERROR, lambda: signals.outcomes_known(SIGNALS.head(1), SIGNALS.head(2))),
+    ("outcomes_known", ERROR, lambda: signals.outcomes_known(SIGNALS, known_at(20, p_win=0.4))),
+    ("outcomes_known", ERROR, lambda: signals.outcomes_known(SIGNALS.head(1), known_at(20))),
+    ("outcomes_known", ERROR, lambda: signals.outcomes_known(SIGNALS, known_at(20)._replace(rows=SIGNALS.clear()))),
     ("firings_expected", WARN, lambda: signals.firings_expected(frames.fired([51], ALPHAS), TODAY)),
     ("firings_expected", WARN, lambda: signals.firings_expected(frames.fired([1] * 30, ALPHAS[1:]), TODAY)),
     ("sources_agree", WARN, lambda: sources.sources_agree(frames.compared("warn"))),
