@@ -197,7 +197,7 @@ class BarsSignals(Table):
     available_at = column(UTC_MICROS, "When everything it was made from could be used")
     action = _label("Side", ACTIONS, nullable=False)
     confidence = column(pl.Float64, "0.5 at the threshold, 0.85 at twice of it", ge=0, le=1)
-    p_win = column(pl.Float64, "(wins + 1)/(n + 2) of the outcomes settled in the 30 days before", gt=0, lt=1)
+    p_win = column(pl.Float64, "(wins + 1)/(n + 2) of the outcomes settled in the 30 days before", ge=0, le=1)
     n_outcomes = column(pl.Int64, "Outcomes it is of", ge=0)
     rr = column(pl.Float64, "Reward over risk", gt=0)
     edge = column(pl.Float64, "Expected payoff in units of risk")

@@ -1,6 +1,7 @@
 """Units of a run: stored as they are finished, failed on their own, fetched side by side or one by one."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -209,6 +210,7 @@ def test_a_refused_key_ends_the_run(bench: Bench, workers: int):
             raise Unauthorized("okx", "the key is refused")
         late.set()
         assert refused.wait(LONG_S)
+        time.sleep(0.2)  # the refusal ends first
         return brought(unit.name)
 
     result = bench.run(fetch, workers=workers)
