@@ -13,6 +13,7 @@ import polars as pl
 
 from market_assets.bars import lineage, schemas
 from market_assets.bars.partitions import DAY, SYMBOL_DAY
+from market_assets.bars.settings import LOOK_BACK_DAYS, OUTCOME_DAYS
 from market_assets.bars.transforms import features as feature_transforms
 from market_assets.bars.transforms import health, macro
 from market_assets.bars.transforms import indicators as indicator_transforms
@@ -34,8 +35,6 @@ from resources.vendors.registry import Vendors
 MINUTE_POOL, COMPARE_POOL = "bars_minute", "bars_reconciliation"
 #: request series under way at once
 _WORKERS = 4
-#: days that hold the look-back of indicators and features, and of signals
-_LOOK_BACK, _OUTCOMES = 12, 30
 _DAY = timedelta(days=1)
 _OF_DAY = partitions.all_of("day")
 
@@ -63,7 +62,7 @@ def bars_minute(
 @market_asset(
     schemas.BarsIndicators,
     partitions_def=SYMBOL_DAY,
-    ins={"bars_minute": dg.AssetIn(partition_mapping=partitions.same("symbol", -_LOOK_BACK))},
+    ins={"bars_minute": dg.AssetIn(partition_mapping=partitions.same("symbol", -LOOK_BACK_DAYS))},
     lineage=lineage.INDICATORS,
 )
 def bars_indicators(context: dg.AssetExecutionContext, bars_minute: pl.DataFrame) -> pl.DataFrame:
@@ -80,8 +79,8 @@ def bars_macro_daily(vendors: dg.ResourceParam[Vendors]) -> pl.DataFrame:
     schemas.BarsScannerFeatures,
     partitions_def=SYMBOL_DAY,
     ins={
-        "bars_minute": dg.AssetIn(partition_mapping=partitions.every("symbol", -_LOOK_BACK)),
-        "bars_indicators": dg.AssetIn(partition_mapping=partitions.same("symbol", -_LOOK_BACK)),
+        "bars_minute": dg.AssetIn(partition_mapping=partitions.every("symbol", -LOOK_BACK_DAYS)),
+        "bars_indicators": dg.AssetIn(partition_mapping=partitions.same("symbol", -LOOK_BACK_DAYS)),
         "bars_macro_daily": dg.AssetIn(),
     },
     references=["bars_macro_daily"],
@@ -97,7 +96,7 @@ def bars_scanner_features(
     found, span = settings().bars, Span.of(context.partition_keys)
     own = sorted({_symbol(key) for key in context.partition_keys})
     wanted = sorted({*own, *schemas.CORRELATED})
-    said = sentiment(found.sentiment_plugin, own, span.first - _LOOK_BACK * _DAY, span.until)
+    said = sentiment(found.sentiment_plugin, own, span.first - LOOK_BACK_DAYS * _DAY, span.until)
     return feature_transforms.features(
         bars_minute.filter(pl.col("symbol").is_in(wanted)).collect(),
         bars_indicators.filter(pl.col("symbol").is_in(own)),
@@ -113,8 +112,8 @@ def bars_scanner_features(
     schemas.BarsOutcomes,
     partitions_def=SYMBOL_DAY,
     ins={
-        "bars_scanner_features": dg.AssetIn(partition_mapping=partitions.same("symbol", -_OUTCOMES)),
-        "bars_minute": dg.AssetIn(partition_mapping=partitions.same("symbol", -_OUTCOMES)),
+        "bars_scanner_features": dg.AssetIn(partition_mapping=partitions.same("symbol", -OUTCOME_DAYS)),
+        "bars_minute": dg.AssetIn(partition_mapping=partitions.same("symbol", -OUTCOME_DAYS)),
     },
     lineage={"bars_signals": lineage.SIGNALS, "bars_outcomes": lineage.OUTCOMES},
 )

@@ -24,6 +24,10 @@ ALPHAS: tuple[AlphaId, ...] = (
     "sentiment_v1",
     "corr_arb_v1",
 )
+#: days that hold `indicators.warm_bars` bars, also of 390-bar sessions with holidays between
+LOOK_BACK_DAYS = 12
+#: days that signals are walked through before their own, for the outcomes they are scored by
+OUTCOME_DAYS = 30
 MacroName = Literal["usd_index", "vix", "ust10y", "ust2y"]
 
 
@@ -250,8 +254,3 @@ class BarsSettings(Section):
             one.source == source and one.symbol == symbol and one.first <= day <= one.last
             for one in self.source_exclusions
         )
-
-    @property
-    def lookback_days(self) -> int:
-        """Days before one that hold `indicators.warm_bars` bars, also of 390-bar sessions with holidays between."""
-        return 12

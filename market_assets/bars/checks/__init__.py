@@ -10,6 +10,7 @@ from market_assets.bars import schemas
 from market_assets.bars.checks import indicators, minutes, signals, sources
 from market_assets.bars.checks.replay import replayed
 from market_assets.bars.instruments import InstrumentRow
+from market_assets.bars.settings import LOOK_BACK_DAYS, OUTCOME_DAYS
 from market_assets.bars.transforms import features as feature_transforms
 from market_assets.bars.transforms import signals as signal_transforms
 from market_assets.check_reading import (
@@ -34,7 +35,6 @@ from resources.stream.bars.ages import quote_ages, unstored_s
 FRESHNESS = ("minutes_fresh", "collector_alive", "bars_stored", "one_source_left", "macro_fresh")
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _LONG = timedelta(days=30)
-_LOOK_BACK, _OUTCOME_DAYS = 12, 30
 _COUNTS = ("disagreements_warn", "disagreements_error")
 #: the last minutes of the running day may still be on their way
 _UNDER_WAY = timedelta(minutes=5)
@@ -84,7 +84,7 @@ def _replayed(context: dg.AssetCheckExecutionContext) -> tuple[pl.DataFrame, pl.
     if key is None:
         return contract.empty(), contract.empty()
     day, symbol = day_and_name(key)
-    rows = store_of(context).read(schemas.BarsMinute.contract(), _before([symbol], day, _LOOK_BACK))
+    rows = store_of(context).read(schemas.BarsMinute.contract(), _before([symbol], day, LOOK_BACK_DAYS))
     stored = store_of(context).read(contract, [key])
     return replayed(stored, rows, bars.instrument(symbol), bars.indicators.warm_bars)
 
@@ -97,12 +97,12 @@ def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
         return schemas.BarsScannerFeatures.contract().empty()
     day, symbol = day_and_name(key)
     wanted = sorted({symbol, *schemas.CORRELATED})
-    rows = store.read(schemas.BarsMinute.contract(), _before(wanted, day, _LOOK_BACK))
-    values = store.read(schemas.BarsIndicators.contract(), _before([symbol], day, _LOOK_BACK))
+    rows = store.read(schemas.BarsMinute.contract(), _before(wanted, day, LOOK_BACK_DAYS))
+    values = store.read(schemas.BarsIndicators.contract(), _before([symbol], day, LOOK_BACK_DAYS))
     start = clock.instant(day)
     own = values.filter(pl.col("ts") >= start)["ts"]
     half = own[own.len() // 2]
-    said = sentiment(bars.sentiment_plugin, [symbol], start - _LOOK_BACK * _DAY, start + _DAY)
+    said = sentiment(bars.sentiment_plugin, [symbol], start - LOOK_BACK_DAYS * _DAY, start + _DAY)
     return feature_transforms.features(
         rows.filter(pl.col("ts") <= half),
         values.filter(pl.col("ts") <= half),
@@ -120,7 +120,7 @@ def _known_signals(context: dg.AssetCheckExecutionContext) -> signals.Known | No
     if key is None:
         return None
     day, symbol = day_and_name(key)
-    keys, first = _before([symbol], day, _OUTCOME_DAYS), clock.instant(day)
+    keys, first = _before([symbol], day, OUTCOME_DAYS), clock.instant(day)
     rows = store.read(schemas.BarsMinute.contract(), keys)
     values = store.read(schemas.BarsScannerFeatures.contract(), keys)
     own = rows.filter(pl.col("ts") >= first)["ts"]

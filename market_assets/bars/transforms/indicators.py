@@ -29,7 +29,7 @@ _MICROSECOND, _DAY = timedelta(microseconds=1), timedelta(days=1)
 def indicators(bars: pl.DataFrame, days: Sequence[date], settings: BarsSettings) -> pl.DataFrame:
     """The rows (BarsIndicators) of `days` of every symbol in `bars`, sorted by symbol and instant.
 
-    `bars`: BarsMinute of these days and of up to `lookback_days` before them, in any order.
+    `bars`: BarsMinute of these days and of up to `LOOK_BACK_DAYS` before them, in any order.
     """
     if not days:
         return BarsIndicators.contract().empty()

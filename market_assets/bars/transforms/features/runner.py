@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from market_assets.bars.schemas import CORRELATED, BarsScannerFeatures
-from market_assets.bars.settings import BarsSettings
+from market_assets.bars.settings import LOOK_BACK_DAYS, BarsSettings
 from market_assets.bars.transforms.features import correlation, price, regime, trend, volatility, volume
 from market_assets.bars.transforms.features.correlation import Minutes
 from market_assets.bars.transforms.features.segment import Columns, Segment
@@ -39,7 +39,7 @@ def features(
 ) -> pl.DataFrame:
     """Inputs of the alphas (BarsScannerFeatures) of every row of `indicators` that opens on one of `days`.
 
-    `bars` (BarsMinute) and `indicators` (BarsIndicators) hold those days and `settings.lookback_days` before them;
+    `bars` (BarsMinute) and `indicators` (BarsIndicators) hold those days and `LOOK_BACK_DAYS` before them;
     `bars` also those of the symbols that returns are correlated with. `macro` (BarsMacroDaily) and `sentiment`
     (symbol, available_at, sentiment) may be empty: their columns are null then. Raises InvalidRequest for sentiment
     outside -1 to 1. A bar without indicators, and indicators without a bar, give no row.
@@ -59,7 +59,7 @@ def features(
     rows = pl.concat(parts)
     known = known_at(macro, rows.get_column("ts") + MINUTE)
     constants = {"is_stale": pl.lit(False), "feature_level": pl.lit(_STORED)}
-    outside = last_said(rows, sentiment, settings.lookback_days)
+    outside = last_said(rows, sentiment, LOOK_BACK_DAYS)
     whole = pl.concat([rows, known, outside.to_frame()], how="horizontal").with_columns(**constants)
     return told.conform(whole.cast({name: told.schema[name] for name in whole.columns}))
 
@@ -74,7 +74,7 @@ def _segments(symbol: str, bars: pl.DataFrame, day: date, settings: BarsSettings
     """The segments that reach into a day, cut to exactly the look-back before it, or what there is within its reach."""
     midnight = datetime.combine(day, time(), UTC)
     ts = bars.get_column("ts")
-    reach = midnight - settings.lookback_days * _DAY
+    reach = midnight - LOOK_BACK_DAYS * _DAY
     beyond, first, stop = (int(ts.search_sorted(at, "left")) for at in (reach, midnight, midnight + _DAY))
     start = first - min(first - beyond, settings.indicators.warm_bars)
     own = bars.slice(start, stop - start)
