@@ -22,7 +22,7 @@ from benchmarks.comparison import TOLERANCE
 from benchmarks.crypto_incremental import FORGOTTEN, PAIRS
 from benchmarks.measure import Row, environment, fresh
 from market_assets.bars.schemas import BarsMinute
-from market_assets.bars.settings import BarsSettings
+from market_assets.bars.settings import LOOK_BACK_DAYS, BarsSettings
 from market_assets.bars.transforms.indicators import indicators
 from market_assets.core import trading_hours
 from market_assets.core.incremental.bank import Bank, BarArrays
@@ -111,7 +111,7 @@ def stored(settings: BarsSettings) -> pl.DataFrame:
     for symbol in settings.symbols:
         row = settings.instrument(symbol)
         ts = trading_hours.minutes(
-            row.calendar, first - timedelta(days=settings.lookback_days), first + crypto_market.DAY
+            row.calendar, first - timedelta(days=LOOK_BACK_DAYS), first + crypto_market.DAY
         )
         bars = crypto_market.candles(len(ts), seed=len(frames)).with_columns(
             symbol=pl.lit(symbol),

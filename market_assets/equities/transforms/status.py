@@ -156,8 +156,10 @@ def _verdict() -> pl.Expr:
     crypto = pl.col("asset_class") == "crypto"
 
     def late(sessions: int, hours: float) -> pl.Expr:
-        by_sessions = pl.col("sessions_behind") >= sessions
-        return pl.when(crypto).then(pl.col("age_hours") > hours).otherwise(by_sessions).fill_null(False)
+        behind = pl.col("sessions_behind")
+        # a coin's bar is due some time after its day: until then the age of the one before tells nothing
+        old = (pl.col("age_hours") > hours) & (behind > 0)
+        return pl.when(crypto).then(old).otherwise(behind >= sessions).fill_null(False)
 
     rate = pl.col("validation_rate")
     return (

@@ -43,8 +43,9 @@ def minutes(bars: Bars, key: str) -> tuple[pl.DataFrame, dict[str, Any]]:
 def test_the_next_source_serves(fresh: Bars, fault: str) -> None:
     """In the order of the settings, whatever way each fails; the trace tells of every one, and the rows of the last."""
     faults, outcomes = FAULTS[fault]
-    # credits come back with the next minute of the clock, for which the client would wait
-    fresh.desk.set(MARKET_ASSETS_FETCH__DEADLINE_S="2")
+    if fault == "credits":
+        # they come back with the next minute of the clock, for which the client would wait
+        fresh.desk.set(MARKET_ASSETS_FETCH__DEADLINE_S="5")
     if fault == "slow":
         fresh.desk.set(MARKET_ASSETS_BARS__TIMEOUT_S="0.2")
     fresh.desk.sandbox.fault(*faults)

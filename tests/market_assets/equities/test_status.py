@@ -123,6 +123,16 @@ def test_coins_age_by_the_hour(last, age, verdict):
     assert (got["age_hours"], got["status"]) == (age, verdict)
 
 
+def test_a_bar_that_is_not_due_makes_no_coin_old():
+    """Of Saturday's bar, due 2 h after midnight: Friday's close is 25 h ago at 1 o'clock, and that is right; 27 at 3."""
+    coin = universe("A-B", asset_class="crypto").with_columns(symbol=pl.lit("A"))
+    friday = stored(*until(FRIDAY, EVERY_DAY))
+    early = row(friday, symbols=coin, now=datetime(2020, 3, 8, 1, tzinfo=UTC))
+    late = row(friday, symbols=coin, now=datetime(2020, 3, 8, 3, tzinfo=UTC))
+    assert (early["age_hours"], early["sessions_behind"], early["status"]) == (25.0, 0, "healthy")
+    assert (late["age_hours"], late["sessions_behind"], late["status"]) == (27.0, 1, "warning")
+
+
 def test_no_rows_is_empty_not_healthy():
     """A symbol without a bar: counts are 0, rates unknown, status empty."""
     got = row(stored())
