@@ -42,6 +42,7 @@ from market_assets.core.settings import (
 from market_assets.crypto.settings import AdviceSettings, CryptoSettings, SentimentSettings
 from market_assets.equities.settings import EquitiesSettings
 from market_assets.funding.settings import FundingSettings, HistorySettings
+from market_assets.ops.settings import AlertSettings, BackupSettings
 
 #: settings that must not stand in a file -> the variable that holds each
 SECRETS = {
@@ -115,6 +116,8 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     gaps: GapSettings = GapSettings()
     retention: RetentionSettings = RetentionSettings()
+    alerts: AlertSettings = AlertSettings()
+    backup: BackupSettings = BackupSettings()
     api: ApiSettings = ApiSettings()
     polygon: PolygonSettings = PolygonSettings()
     yahoo: YahooSettings = YahooSettings()
@@ -230,7 +233,8 @@ class Settings(BaseSettings):
 
     def config_hash(self) -> str:
         """Fingerprint of what computed values depend on: sources, thresholds, windows; no address, no secret."""
-        parts = [part.model_dump_json() for part in (self.equities, self.quality, self.gaps, self.metrics)]
+        parts = [part.model_dump_json() for part in (self.equities, self.quality, self.metrics)]
+        parts.append(self.gaps.model_dump_json(include={"warn_share", "error_share"}))
         parts.append(self.btc.model_dump_json(exclude=_NOT_COMPUTED_FROM))
         parts.append(self.funding.model_dump_json(exclude={"venues"}))
         parts.append(self._crypto)

@@ -7,11 +7,12 @@ from market_assets.core.errors import UnknownName
 from market_assets.crypto import schemas as crypto
 from market_assets.equities import schemas as equities
 from market_assets.funding import schemas as funding
+from market_assets.ops import schemas as ops
 
 #: table name -> contract, in the order of the graph
 TABLES: dict[str, Contract] = {
     table.contract().name: table.contract()
-    for table in (*equities.TABLES, *btc.TABLES, *funding.TABLES, *crypto.TABLES, *bars.TABLES)
+    for table in (*equities.TABLES, *btc.TABLES, *funding.TABLES, *crypto.TABLES, *bars.TABLES, *ops.TABLES)
 }
 
 #: companion tables of rows that a contract's row rules rejected: one per table that is fetched

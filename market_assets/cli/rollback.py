@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from market_assets.core.contracts import Contract
-    from market_assets.operations.rollback import Step
+    from market_assets.ops.rollback import Step
     from resources.stores import Written
 
 _SHOWN = 50
@@ -34,8 +34,8 @@ def rollback(
     What is computed from the table follows by itself while the sensor `follow` runs. What fetches the table may
     bring back what was rolled back: `market-assets stop` first, where that is to be feared.
     """
-    from market_assets.operations.rollback import carry_out, chosen, plan
-    from market_assets.operations.standstill import instance_of
+    from market_assets.ops.rollback import carry_out, chosen, plan
+    from market_assets.ops.standstill import instance_of
     from resources.stores import open_store
 
     found, kind = settings(), contract(table)
@@ -55,7 +55,7 @@ def rollback(
 def _report(kind: "Contract", then: datetime, instance: object) -> "Callable[[str, Written], None]":
     import dagster as dg
 
-    from market_assets.operations.rollback import report_to
+    from market_assets.ops.rollback import report_to
 
     if kind.name in TABLES and isinstance(instance, dg.DagsterInstance):
         return report_to(instance, kind, then)

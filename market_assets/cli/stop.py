@@ -13,7 +13,7 @@ from market_assets.settings import Settings, settings
 if TYPE_CHECKING:
     import dagster as dg
 
-    from market_assets.operations.standstill import Stopped
+    from market_assets.ops.standstill import Stopped
     from resources.backup import Backup
 
 Line = tuple[str, str]
@@ -28,7 +28,7 @@ def stop(
 
     Exit code 0 only if nothing runs any more and the backup, if one was asked for, is whole.
     """
-    from market_assets.operations.standstill import Standstill, instance_of
+    from market_assets.ops.standstill import Standstill, instance_of
 
     found = settings()
     with instance_of(found) as instance:
@@ -47,7 +47,7 @@ def stop(
 
 def start() -> None:
     """Turn on again exactly what `stop` had turned off, and let collectors start."""
-    from market_assets.operations.standstill import Standstill, instance_of
+    from market_assets.ops.standstill import Standstill, instance_of
 
     found = settings()
     with instance_of(found) as instance:

@@ -32,10 +32,16 @@ class QualitySettings(Section):
 
 
 class GapSettings(Section):
-    """Share of missing sessions or slots that fails a check."""
+    """Share of missing sessions or slots that fails a check, and how holes are asked for again."""
 
     warn_share: float = Field(0.01, ge=0, le=1)
     error_share: float = Field(0.05, ge=0, le=1)
+    repair: bool = Field(True, description="Whether holes are asked for again by themselves")
+    repair_days: int = Field(30, ge=1, description="Holes of the last so many days are looked for in minute tables")
+    repair_tries: int = Field(5, ge=1, description="Repairs of a partition after which its holes are given up")
+    repair_pause_h: float = Field(6.0, gt=0, description="Hours between two repairs of a partition")
+    repair_partitions: int = Field(50, ge=1, description="Partitions of a table that one round asks for at most")
+    repair_budget: float = Field(0.5, gt=0, le=1, description="Share of what is left of a day's budget for a round")
 
 
 class RetentionSettings(Section):
@@ -45,6 +51,18 @@ class RetentionSettings(Section):
     versions: int = Field(10, ge=0, description="Superseded versions kept per partition")
     versions_days: int = Field(30, ge=0, description="Days for which every superseded version is kept")
     snapshot_days: int = Field(30, ge=1, description="Days of every funding snapshot; of older ones the last an hour")
+    events_days: int = Field(30, ge=1, description="Dagster's event logs of runs that succeeded")
+    failed_runs_days: int = Field(90, ge=1, description="The same of runs that failed or were cancelled")
+    ticks_days: int = Field(30, ge=1, description="Ticks of schedules and sensors; skipped ones go after two days")
+    logs_days: int = Field(90, ge=1, description="Log files that were rotated away, and compute logs of runs")
+    segments_days: int = Field(30, ge=1, description="What a stream handed over and no run has published since")
+    tables: dict[str, int] = Field(
+        default_factory=dict, description="Table -> days of its partitions that are kept; others are kept for ever"
+    )
+    delete_exchanges: dict[str, int] = Field(
+        default_factory=dict,
+        description="Exchange whose funding rows go -> rows that may go at most, which the dry run counts",
+    )
 
 
 class MetricsSettings(Section):

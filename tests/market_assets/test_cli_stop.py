@@ -13,7 +13,7 @@ from market_assets.cli import app
 from market_assets.core import clock
 from market_assets.core.errors import InvalidRequest, MarketAssetsError
 from market_assets.crypto.schemas import CryptoSignals
-from market_assets.operations import standstill
+from market_assets.ops import standstill
 from market_assets.settings import load
 from resources.stores import open_store
 from resources.stores.errors import VersionPruned

@@ -45,6 +45,21 @@ OTHERS: dict[str, Any] = {
     ],
     "funding.taker_fee_bps.lighter": 1.5,
     "funding.page_size": 25,
+    "retention.tables": {"crypto_advice": 400},
+    "retention.delete_exchanges": {"bybit": 1000},
+    "gaps.repair_budget": 0.25,
+    "alerts.channels": {"desk": "ALERTS_DESK_URL"},
+    "alerts.critical": ["desk"],
+    "alerts.warning": ["desk"],
+    "alerts.escalation": ["desk"],
+    "alerts.quiet_hours": {"start": "22:00:00", "end": "06:30:00", "time_zone": "Europe/Zurich"},
+    "alerts.disk_used": [0.5, 0.6],
+    "alerts.memory_used": [0.5, 0.6],
+    "alerts.cpu_used": [0.5, 0.6],
+    "alerts.late_periods": [3.0, 5.0],
+    "alerts.api_errors": [0.1, 0.2],
+    "alerts.cache_hits": [0.2, 0.05],
+    "alerts.backup_age_h": [30.0, 60.0],
     "crypto.symbols": ["BTCUSDT"],
     "crypto.start_date": "2025-02-02",
     "crypto.listings": [{"symbol": "XYZUSDT", "valid_from": "2025-02-02", "valid_to": None}],
@@ -74,7 +89,10 @@ OTHERS: dict[str, Any] = {
     "bars.signals.weights": {"momentum_v3": 0.5},
 }
 #: what has to be set beside a key so that the whole is valid
-COMPANIONS = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
+COMPANIONS: dict[str, dict[str, Any]] = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
+COMPANIONS |= {
+    f"alerts.{route}": {"alerts.channels": {"desk": "ALERTS_DESK_URL"}} for route in ("critical", "warning", "escalation")
+}
 #: a database needs a user, and the password that only the environment holds
 COMPANIONS |= {f"btc.database.{name}": {"btc.database.user": "desk"} for name in ("host", "port", "database")}
 

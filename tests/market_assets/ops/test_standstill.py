@@ -18,11 +18,11 @@ from dagster._core.storage.dagster_run import DagsterRun, RunsFilter
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from market_assets.definitions import build_defs
-from market_assets.operations import automation
-from market_assets.operations.standstill import NotStopped, Standstill, instance_of
+from market_assets.ops import automation
+from market_assets.ops.standstill import NotStopped, Standstill, instance_of
 from market_assets.settings import settings
 from resources import stop_marker as marker
-from tests.market_assets.operations.conftest import Watch
+from tests.market_assets.ops.conftest import Watch
 
 FOLLOW = "follow"
 

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from market_assets.core import clock
 from market_assets.core.errors import InvalidRequest, UnknownName
-from market_assets.operations.rollback import carry_out, chosen, plan, report_to
+from market_assets.ops.rollback import carry_out, chosen, plan, report_to
 from resources.stores.errors import VersionPruned
 from resources.stores.protocol import PartitionStore, Written
 from sensors import follow

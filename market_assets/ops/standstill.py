@@ -15,7 +15,7 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, DagsterR
 
 from market_assets.core import clock
 from market_assets.core.errors import MarketAssetsError
-from market_assets.operations import automation
+from market_assets.ops import automation
 from market_assets.settings import Settings
 from resources import stop_marker as marker
 from resources.stop_marker import TurnedOff
