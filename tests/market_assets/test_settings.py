@@ -45,6 +45,7 @@ OTHERS: dict[str, Any] = {
     ],
     "funding.taker_fee_bps.lighter": 1.5,
     "funding.page_size": 25,
+    "backup.archive_to": "elsewhere",
     "retention.tables": {"crypto_advice": 400},
     "retention.delete_exchanges": {"bybit": 1000},
     "gaps.repair_budget": 0.25,
