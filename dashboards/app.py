@@ -10,6 +10,7 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 
+from dashboards.browser_rules import BrowserRules
 from dashboards.gauges import gauges
 from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
 from dashboards.pages import shell
@@ -35,7 +36,9 @@ from dashboards.rest import (
     funding_statistics,
     health,
     metrics,
+    ops,
     removed,
+    runbook,
 )
 from dashboards.services import Services
 from dashboards.telemetry import TimingMiddleware
@@ -64,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     server.state.services = app_services
     errors.register(server)
-    for part in (equities, btc, *_FUNDING, *_CRYPTO, *_BARS, admin, health, metrics, removed, docs):
+    for part in (equities, btc, *_FUNDING, *_CRYPTO, *_BARS, admin, ops, health, metrics, removed, docs, runbook):
         server.include_router(part.router)
     server.include_router(removed.fallback)
     app_services.telemetry.add_gauges(lambda: gauges(app_services))
@@ -107,20 +110,24 @@ def _add_pages(server: FastAPI, app_services: Services) -> None:
 
 def _add_middleware(server: FastAPI, settings: Settings, app_services: Services) -> None:
     """The last one added is the first one asked."""
-    if settings.api.cors_origins:
-        server.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.api.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["X-API-Key", "Content-Type"],
-        )
     server.add_middleware(
         Guard,
         keys=app_services.keys,
         limit=RateLimit(settings.api.rate_limit_per_minute),
         btc_limit=RateLimit(settings.btc.api.rate_limit_per_minute),
         reads_need_key=not is_loopback(settings.api.host),
+        origins=settings.api.cors_origins,
     )
+    # before the guard: a browser asks whether it may ask without any key, and pages may read why they were refused
+    if settings.api.cors_origins:
+        server.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.api.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["X-API-Key", "Content-Type"],
+            expose_headers=["Retry-After", "X-Cache"],
+        )
+    server.add_middleware(BrowserRules)
     server.add_middleware(TimingMiddleware, telemetry=app_services.telemetry)
 
 
@@ -133,4 +140,13 @@ def run(settings: Settings) -> None:
     # what is there now stays: looking through it for garbage would hold up an answer for a tenth of a second
     gc.collect()
     gc.freeze()
-    uvicorn.run(app, host=settings.api.host, port=settings.api.port, log_level="info", access_log=False)
+    # who asks is whose connection it is: X-Forwarded-For may say anything
+    uvicorn.run(
+        app,
+        host=settings.api.host,
+        port=settings.api.port,
+        log_level="info",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )

@@ -1,8 +1,9 @@
 """What stands before every route: who may read, and how often. Pure ASGI.
 
-On a loopback bind anyone who reaches the port may read; on any other bind every read needs a key,
-by `X-API-Key` or, in a browser, as the password of HTTP Basic. Writes always need `X-API-Key`
-(`rest/auth.py`): a browser sends Basic credentials by itself, so they must not be able to write.
+On a loopback bind anyone who reaches the port may read, by a name that is this machine's: a page of another site can
+have its own name point here and would read as if it were ours. On any other bind every read needs a key, by `X-API-Key`
+or, in a browser, as the password of HTTP Basic. Writes always need `X-API-Key` (`rest/auth.py`): a browser sends Basic
+credentials by itself, so they must not be able to write.
 """
 
 import base64
@@ -12,7 +13,8 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -38,6 +40,21 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_ours(host: str, origins: Collection[str]) -> bool:
+    """Whether a `Host` header names this machine by what no other site can own.
+
+    An address, a name without a dot, one under `.localhost`, or the host of an allowed origin.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if "." not in name or name.endswith(".localhost") or name in {urlsplit(one).hostname for one in origins}:
+            return True
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def refuse_open_bind(host: str, keys: ApiKeys) -> None:
@@ -74,16 +91,23 @@ class RateLimit:
 
 
 class Guard:
-    """ASGI middleware: the key on open binds, the rate, and an audit row for every write.
+    """ASGI middleware: the key on open binds, our own names on others, the rate, and an audit row for every write.
 
     The btc routes have a rate of their own, besides the one of all, and refuse in their own shape.
     """
 
     def __init__(
-        self, app: ASGIApp, keys: ApiKeys, limit: RateLimit, btc_limit: RateLimit, *, reads_need_key: bool
+        self,
+        app: ASGIApp,
+        keys: ApiKeys,
+        limit: RateLimit,
+        btc_limit: RateLimit,
+        *,
+        reads_need_key: bool,
+        origins: Collection[str] = (),
     ) -> None:
         self._app, self._keys, self._reads_need_key = app, keys, reads_need_key
-        self._limit, self._btc_limit = limit, btc_limit
+        self._limit, self._btc_limit, self._origins = limit, btc_limit, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -107,17 +131,27 @@ class Guard:
         path = scope["path"]
         is_btc = btc_errors.owns(path)
         answer = btc_errors.btc_error_answer if is_btc else error_answer
-        if self._reads_need_key and name is None and path not in _OPEN:
+        if path in _OPEN:
+            return None
+        host = Headers(scope=scope).get("host", "")
+        if not self._reads_need_key and not is_ours(host, self._origins):
+            detail = (
+                f"this address is for this machine alone, and {host} is no name of it: ask for 127.0.0.1 or localhost, "
+                "or name where the app is shown in api.cors_origins"
+            )
+            return answer(421, "foreign_host", detail)
+        lacks_key = self._reads_need_key and name is None
+        # who guesses keys is counted whatever the path
+        if lacks_key or path.startswith(_LIMITED):
+            client = f"key {name}" if name else scope["client"][0] if scope.get("client") else "unknown"
+            wait = self._limit.wait_s(client) or (self._btc_limit.wait_s(client) if is_btc else 0.0)
+            if wait > 0:
+                detail = f"too many requests from this client; come back in {math.ceil(wait)} s"
+                return answer(429, "rate_limited", detail, retry_after(wait))
+        if lacks_key:
             detail = "this address needs an API key: send it as X-API-Key, or as the password in the browser's dialog"
             return answer(401, "unauthorized", detail, {"WWW-Authenticate": 'Basic realm="market-assets"'})
-        if not path.startswith(_LIMITED) or path in _OPEN:
-            return None
-        client = name or (scope["client"][0] if scope.get("client") else "unknown")
-        wait = self._limit.wait_s(client) or (self._btc_limit.wait_s(client) if is_btc else 0.0)
-        if wait == 0:
-            return None
-        detail = f"too many requests from this client; come back in {math.ceil(wait)} s"
-        return answer(429, "rate_limited", detail, retry_after(wait))
+        return None
 
     async def _audited(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 500

@@ -11,31 +11,16 @@ from dashboards.data import PublishedData
 from market_assets.bars.schemas import BarsReconciliation, BarsSourceHealth
 from market_assets.bars.transforms.health import Facts, Latency, source_health
 from market_assets.core import clock
-from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.http.breaker import Breaker
-from resources.http.budget import Budget
-from resources.http.state import VendorState, fingerprint
+from resources.http.state import VendorState
 from resources.source_calls import SourceCalls
+from resources.vendor_budgets import WindowLeft, vendors_in_use, windows_left
 
 _DONE = "ok"
-#: the lane that `resources.vendors.binance_klines` asks in
-_CANDLES = "klines"
 _HEALTH = BarsSourceHealth.contract()
 _NO_ROWS = pl.DataFrame(schema={"source": pl.String(), "quality_score": pl.Float64()})
 _NOT_COMPARED = BarsReconciliation.contract().empty()
-
-
-@dataclass(frozen=True)
-class WindowLeft:
-    """Requests left in one window of a budget."""
-
-    window: str
-    left: int
-    limit: int
-    resets_at: datetime
-    #: of a vendor with several budgets the one it belongs to; its windows are named so too
-    lane: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +77,7 @@ class Sources:
         if not self._state.path.exists():
             return []
         well = self._well_today()
-        return [self._source(name, well.get(name)) for name in self._in_use()]
+        return [self._source(name, well.get(name)) for name in vendors_in_use(self._settings)]
 
     def _well_today(self) -> dict[str, bool | None]:
         """Source of minute bars -> whether it did well today, by the rules of `bars_source_health`."""
@@ -111,16 +96,6 @@ class Sources:
         judged = source_health(day, list(self._settings.bars.sources), facts, _NO_ROWS, _NOT_COMPARED)
         return dict(judged.select("source", "is_healthy").iter_rows())
 
-    def _in_use(self) -> list[str]:
-        """The vendors that are asked by the settings, and the archive that exchanges and candles share."""
-        from resources.venues import binance_archive
-
-        funding, crypto = self._settings.funding, self._settings.crypto
-        idle = {crypto.venue.vendor} - {*funding.enabled} if not crypto.live else set()
-        names = [name for name in self._settings.vendor_names if name not in idle]
-        has_months = funding.archive and not binance_archive.MARKETS.keys().isdisjoint(funding.enabled)
-        return [*names, binance_archive.NAME] if has_months or crypto.archive else names
-
     def _source(self, vendor: str, well_today: bool | None) -> SourceFacts:
         breaker = Breaker(vendor, self._state, now=self._now).status()
         calls = self._state.call_stats(vendor)
@@ -133,43 +108,11 @@ class Sources:
             success_rate=calls.success_rate,
             latency_p95_ms=calls.latency_p95_ms,
             last_success_at=calls.last_success_at,
-            budget=tuple(window for lane, rates in self._lanes(vendor) for window in self._left(vendor, lane, rates)),
+            budget=tuple(windows_left(self._settings, vendor, self._state, self._now)),
             failures={name: n for n, name in sorted(((n, name) for name, n in failed.items()), reverse=True)},
             succeeded=calls.outcomes.get(_DONE, 0),
             well_today=well_today,
         )
-
-    def _lanes(self, vendor: str) -> list[tuple[str, RateBudget]]:
-        """The budgets of a vendor by name, none in the sandbox: an exchange has two, candles one more; others one."""
-        settings = self._settings
-        if settings.vendors == "sandbox":
-            return []
-        from resources.venues.exchange import lanes_of
-
-        is_exchange, crypto = vendor in settings.funding.enabled, settings.crypto
-        lanes: list[tuple[str, RateBudget]] = []
-        if is_exchange:
-            lanes += [(lane, rates) for lane, _, rates in lanes_of(settings, vendor)]
-        if crypto.live and vendor == crypto.venue.vendor:
-            lanes.append((_CANDLES, crypto.request_budget))
-        return lanes or [("", settings.vendor(vendor).budget)]
-
-    def _left(self, vendor: str, lane: str, rates: RateBudget) -> list[WindowLeft]:
-        """What is left in each window of a budget."""
-        secret = getattr(self._settings, f"{vendor}_api_key", None)
-        key = fingerprint(vendor, secret.get_secret_value() if secret else None, lane)
-        wait_s = self._settings.fetch.budget_wait_s
-        budget = Budget.of(vendor, key, rates, self._state, wait_s=wait_s, now=self._now)
-        return [
-            WindowLeft(
-                f"{use.name} ({lane})" if lane else use.name,
-                max(use.limit - use.used, 0),
-                use.limit,
-                use.resets_at,
-                lane,
-            )
-            for use in budget.use()
-        ]
 
 
 def trust(data: PublishedData) -> dict[str, float]:

@@ -14,10 +14,11 @@ from dashboards.pages.funding_shared import TICK
 from dashboards.pages.funding_words import hours, percent
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
-from dashboards.sources import SourceFacts, WindowLeft
+from dashboards.sources import SourceFacts
 from market_assets.core import clock
 from market_assets.funding import readers
 from market_assets.funding.transforms.health import health_status
+from resources.vendor_budgets import WindowLeft
 
 _TONES: dict[str, widgets.Tone] = {"ok": "good", "late": "warn", "stale": "bad", "missing": "idle"}
 _CHECKED = "funding_snapshot"

@@ -5,7 +5,7 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboards.pages import bars, btc, crypto, equities, funding, overview, system, widgets
+from dashboards.pages import bars, btc, crypto, equities, funding, ops, overview, system, widgets
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
 from market_assets.core.errors import MarketAssetsError
@@ -18,6 +18,7 @@ PAGES: tuple[Page, ...] = (
     funding.PAGE,
     crypto.PAGE,
     bars.PAGE,
+    ops.PAGE,
     system.PAGE,
 )
 REFRESH_MS = 10_000
@@ -80,6 +81,7 @@ def _layout() -> Component:
                         title="Served by the sandbox, not by a vendor",
                     ),
                     html.Div(id="refreshed", className="refreshed"),
+                    html.A("Runbook", href="/runbook", className="header-link"),
                     html.A("API", href="/docs", className="header-link"),
                     html.Button(id="theme-toggle", className="theme-toggle", title="Light or dark"),
                 ],

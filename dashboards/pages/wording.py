@@ -6,7 +6,14 @@ UNKNOWN = "unknown"
 NO_DATA = "no data"
 
 #: domain -> what its page and its card are called
-DOMAINS = {"equities": "Equities", "btc": "Bitcoin", "funding": "Funding", "crypto": "Crypto", "bars": "Bars"}
+DOMAINS = {
+    "equities": "Equities",
+    "btc": "Bitcoin",
+    "funding": "Funding",
+    "crypto": "Crypto",
+    "bars": "Bars",
+    "ops": "Operations",
+}
 
 
 def count(value: float | None) -> str:

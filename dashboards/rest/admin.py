@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from dashboards.rest.answers import json_answer
 from dashboards.rest.auth import Writer
 from dashboards.rest.bodies import KeyCreated, KeysBody, MessageBody, RowsBody, SymbolAdded
-from dashboards.rest.errors import RESPONSES
+from dashboards.rest.errors import BAD_BODY, RESPONSES
 from dashboards.rest.requests import ServicesOf, marked
 from market_assets.equities.settings import SymbolSettings
 from market_assets.equities.universe import add_symbol, read_overrides, remove_symbol
@@ -24,7 +24,7 @@ def overrides(app: ServicesOf, _writer: Writer) -> Response:
     return json_answer(marked(app, {"count": found.height, "next_cursor": None, "data": found.to_dicts()}))
 
 
-@router.post("/symbols", response_model=SymbolAdded, status_code=201)
+@router.post("/symbols", response_model=SymbolAdded, status_code=201, responses=BAD_BODY)
 def put_symbol(app: ServicesOf, _writer: Writer, line: SymbolSettings) -> Response:
     """Add a symbol, or bring a removed one back. A ticker the vendor does not know is refused.
 
@@ -72,7 +72,7 @@ def list_keys(app: ServicesOf, _writer: Writer) -> Response:
     return json_answer({"count": len(keys), "keys": [vars(key) for key in keys]})
 
 
-@router.post("/api-keys", response_model=KeyCreated, status_code=201)
+@router.post("/api-keys", response_model=KeyCreated, status_code=201, responses=BAD_BODY)
 def create_key(app: ServicesOf, _writer: Writer, new: NewKey) -> Response:
     """Make a key. It is shown in this answer and never again."""
     key = app.keys.create(new.name)

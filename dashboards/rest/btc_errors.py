@@ -54,6 +54,7 @@ BTC_RESPONSES: dict[int | str, dict[str, Any]] = {
         401: "An API key is needed",
         404: "No such plot",
         410: "A version that is no longer kept",
+        421: "On loopback: asked for by a name that is not this machine's",
         422: "More rows than btc.export.max_records",
         429: "Too many requests; see Retry-After",
         503: "Nothing stored yet, or a store does not answer",

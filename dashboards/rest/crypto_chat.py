@@ -11,7 +11,7 @@ from dashboards.rest.answers import json_answer
 from dashboards.rest.auth import Writer
 from dashboards.rest.crypto_bodies import ChatBody
 from dashboards.rest.crypto_rows import known_symbol
-from dashboards.rest.errors import RESPONSES, ApiError, ErrorBody
+from dashboards.rest.errors import BAD_BODY, RESPONSES, ApiError, ErrorBody
 from dashboards.rest.requests import ServicesOf, marked
 from dashboards.services import Services
 from market_assets.core import clock
@@ -38,7 +38,7 @@ class ChatQuestion(BaseModel):
 @router.post(
     "/chat",
     response_model=ChatBody,
-    responses={409: {"model": ErrorBody, "description": "The advisor is switched off, or has no key"}},
+    responses=BAD_BODY | {409: {"model": ErrorBody, "description": "The advisor is switched off, or has no key"}},
 )
 def chat(app: ServicesOf, _writer: Writer, asked: ChatQuestion) -> Response:
     """Ask the language model about the newest stored state. Counts against crypto.advice.max_calls_per_day."""

@@ -72,11 +72,15 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         401: "An API key is needed",
         404: "No such thing; the nearest names are listed",
         410: "Removed on purpose, or a version that is no longer kept",
+        421: "On loopback: asked for by a name that is not this machine's",
         422: "The request cannot be answered as it was put",
         429: "Too many requests; see Retry-After",
         503: "Nothing stored yet, or a store does not answer",
     }.items()
 }
+
+#: the same of routes that read a body
+BAD_BODY: dict[int | str, dict[str, Any]] = {400: {"model": ErrorBody, "description": "A body that is no JSON text"}}
 
 
 def register(app: FastAPI) -> None:

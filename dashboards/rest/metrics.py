@@ -14,7 +14,7 @@ from market_assets.core import clock
 router = APIRouter(tags=["observability"], responses=RESPONSES)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(app: ServicesOf) -> Response:
     """Prometheus text exposition."""
     return Response(app.telemetry.prometheus(), media_type=CONTENT_TYPE_LATEST)

@@ -18,6 +18,7 @@ _TYPES: dict[Any, dict[str, Any]] = {
     pl.Date: {"type": "string", "format": "date"},
     UTC_MICROS: {"type": "string", "format": "date-time"},
     pl.List(pl.Float64): {"type": "array", "items": {"type": "number"}},
+    pl.List(pl.String): {"type": "array", "items": {"type": "string"}},
 }
 
 

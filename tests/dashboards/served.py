@@ -11,11 +11,11 @@ import uvicorn
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
-    """Serve `app` in a thread; gives its address."""
+def served(app: Any, **options: Any) -> Iterator[str]:
+    """Serve `app` in a thread, by options of uvicorn; gives its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, **{"log_level": "critical", "timeout_graceful_shutdown": 1, **options}))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     until = time.monotonic() + 20

@@ -55,7 +55,7 @@ class StoredHome:
 
     def fill(self, found: Settings, *, source: str = "") -> PartitionStore:
         """Store all of it; `source` ends every source that is stored. Written once per process, then copied."""
-        lake = Path(_written(self, found.retention, source).name, "lake")
+        lake = Path(_written(self, found.retention.model_dump_json(), source).name, "lake")
         shutil.copytree(lake, found.home / "lake", dirs_exist_ok=True)
         return open_store(found)
 
@@ -97,9 +97,9 @@ class StoredHome:
 
 
 @functools.cache
-def _written(home: StoredHome, retention: RetentionSettings, source: str) -> tempfile.TemporaryDirectory:
+def _written(home: StoredHome, retention: str, source: str) -> tempfile.TemporaryDirectory:
     folder = tempfile.TemporaryDirectory(prefix="stored-home-")
-    store = LakeStore(Path(folder.name), retention)
+    store = LakeStore(Path(folder.name), RetentionSettings.model_validate_json(retention))
     for name, rows in home.tables().items():
         home.write(store, name, rows, source=source)
     return folder

@@ -3,11 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 from starlette.testclient import TestClient
 
 from dashboards.app import create_app
@@ -224,35 +219,8 @@ def test_an_open_bind_wants_a_key(found: Settings):
     assert client.get(LIVE, headers={"X-API-Key": bars_home.KEY}).status_code == 200
 
 
-NAMES = {
-    "symbol": st.sampled_from(["BTCUSD", "us100", "NDAQ"]),
-    "timeframe": st.sampled_from(["1m", "1h", "4h", "2d"]),
-    "start": st.sampled_from(["2026-10-03", "2026-10-04"]),
-    "end": st.sampled_from(["2026-10-04", "2026-10-05"]),
-    "equity": st.sampled_from([0.5, 1000.0]),
-}
-
-
-def test_every_bars_route_answers_as_documented(found: Settings):
-    """No 500, no status and no row that the document does not name; names that exist are mixed in."""
-    unlimited = found.api.model_copy(update={"rate_limit_per_minute": 10**9, "page_rows": 50})
-    document = schemathesis.openapi.from_asgi("/openapi.json", create_app(found.model_copy(update={"api": unlimited})))
-    asked = []
-    for result in document.include(tag="bars").get_all_operations():
-        operation = result.ok()
-        asked.append(operation.path)
-
-        @hypothesis_settings(
-            max_examples=6, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-        )
-        @given(case=operation.as_strategy(), names=st.fixed_dictionaries(NAMES), is_known=st.booleans())
-        def probe(case: schemathesis.Case, names: dict[str, object], is_known: bool) -> None:
-            if is_known:
-                case.path_parameters = {name: names.get(name, value) for name, value in case.path_parameters.items()}
-                case.query = {
-                    name: names.get(name, value) for name, value in (case.query or {}).items() if name != "as_of"
-                }
-            case.call_and_validate(checks=[status_code_conformance, response_schema_conformance])
-
-        probe()
-    assert {path.split("?")[0].replace("BTCUSD", "{symbol}") for path in READS} == set(asked)
+def test_the_reads_are_all_there_are(client: TestClient):
+    """What is asked above is every read of the document that is tagged bars."""
+    document = client.get("/openapi.json").json()["paths"]
+    reads = {path for path, methods in document.items() if methods.get("get", {}).get("tags") == ["bars"]}
+    assert {path.split("?")[0].replace("BTCUSD", "{symbol}") for path in READS} == reads

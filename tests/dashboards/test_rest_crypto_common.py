@@ -2,11 +2,6 @@
 
 import polars as pl
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 from starlette.testclient import TestClient
 
 from dashboards.app import create_app
@@ -220,38 +215,9 @@ def test_what_is_not_a_number_leaves_as_null():
 
 # --- the OpenAPI document ------------------------------------------------------------------------------------------
 
-NAMES = {
-    "symbol": st.sampled_from(["BTCUSDT", "ethusdt", "nothing"]),
-    "timeframe": st.sampled_from(["1m", "1h", "1d", "2d"]),
-    "overlays": st.sampled_from(["base", "liquidity,regime", "alignment", "none"]),
-    "start": st.sampled_from(["2026-10-03", "2026-10-04T12:00:00Z"]),
-    "end": st.sampled_from(["2026-10-04", "2026-10-05T06:00:00Z"]),
-}
 
-
-def test_every_crypto_route_answers_as_documented(found: Settings):
-    """No 500, no status and no row that the document does not name; names that exist are mixed in."""
-    unlimited = found.api.model_copy(update={"rate_limit_per_minute": 10**9, "page_rows": 50})
-    document = schemathesis.openapi.from_asgi("/openapi.json", create_app(found.model_copy(update={"api": unlimited})))
-    asked = []
-    for result in document.include(tag="crypto").get_all_operations():
-        operation = result.ok()
-        asked.append(operation.path)
-
-        @hypothesis_settings(
-            max_examples=10, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-        )
-        @given(case=operation.as_strategy(), names=st.fixed_dictionaries(NAMES), is_known=st.booleans())
-        def probe(case: schemathesis.Case, names: dict[str, str], is_known: bool) -> None:
-            if is_known and case.method == "GET":
-                case.path_parameters = {name: names.get(name, value) for name, value in case.path_parameters.items()}
-                case.query = {
-                    name: names.get(name, value) for name, value in (case.query or {}).items() if name != "as_of"
-                }
-            case.call_and_validate(
-                checks=[status_code_conformance, response_schema_conformance],
-                headers={"X-API-Key": crypto_home.KEY},
-            )
-
-        probe()
-    assert {path.split("?")[0].replace("BTCUSDT", "{symbol}") for path in READS} | {f"{API}/chat"} == set(asked)
+def test_the_reads_are_all_there_are(client: TestClient):
+    """What is asked above is every read of the document that is tagged crypto."""
+    document = client.get("/openapi.json").json()["paths"]
+    reads = {path for path, methods in document.items() if methods.get("get", {}).get("tags") == ["crypto"]}
+    assert {path.split("?")[0].replace("BTCUSDT", "{symbol}") for path in READS} == reads
