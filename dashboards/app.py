@@ -42,6 +42,7 @@ from dashboards.rest import (
 )
 from dashboards.services import Services
 from dashboards.telemetry import TimingMiddleware
+from dashboards.watchdog import Watchdog
 from market_assets.settings import Settings
 
 TITLE = "market-assets"
@@ -137,6 +138,7 @@ def run(settings: Settings) -> None:
 
     app = create_app(settings)
     threading.Thread(target=app.state.services.warm, name="warm", daemon=True).start()
+    Watchdog(app.state.services).start()
     # what is there now stays: looking through it for garbage would hold up an answer for a tenth of a second
     gc.collect()
     gc.freeze()

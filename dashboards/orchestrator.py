@@ -121,6 +121,13 @@ class Orchestrator:
 
         return DagsterInstance.from_config(str(self._home))
 
+    def opened(self) -> "DagsterInstance | None":
+        """The instance itself, for what runs a round of alerts; None where there is none."""
+        if not self.configured:
+            return None
+        with self._lock, _translated():
+            return self._instance
+
     def _ask(self, name: str, question: Callable[["DagsterInstance"], _Answer]) -> _Answer:
         """Answer from memory while it is younger than a few seconds: pages refresh, storage is shared."""
         self._require()

@@ -53,6 +53,13 @@ class Telemetry:
         with self._lock:
             self._recent[route].append(seconds * 1e3)
 
+    def answers(self) -> tuple[int, int]:
+        """Requests to the REST routes that were answered since the start, and those answered with a 5xx."""
+        samples = [one for metric in self._requests.collect() for one in metric.samples if one.name.endswith("_total")]
+        rest = [one for one in samples if one.labels["route"].startswith(_REST)]
+        failed = (one.value for one in rest if one.labels["status"].startswith("5"))
+        return int(sum(one.value for one in rest)), int(sum(failed))
+
     def add_gauges(self, read: GaugeReader) -> None:
         """Have `read` called at every scrape; a None value leaves its sample out."""
         self.registry.register(_Gauges(read))

@@ -13,8 +13,12 @@ from market_assets.equities import assets as equities_assets
 from market_assets.equities import checks as equities_checks
 from market_assets.funding import assets as funding_assets
 from market_assets.funding import checks as funding_checks
+from market_assets.ops import assets as ops_assets
+from market_assets.ops import checks as ops_checks
+from market_assets.ops.verdicts import Verdicts
 from market_assets.settings import Settings, settings
 from market_assets.tables import QUARANTINES, TABLES
+from resources.check_ledger import CheckLedger
 from resources.http import redact
 from resources.io_managers import io_manager_for
 from resources.stores import open_store
@@ -24,14 +28,15 @@ from schedules.btc import btc_schedules
 from schedules.crypto import crypto_schedules
 from schedules.equities import equities_schedules
 from schedules.funding import funding_schedules
+from schedules.ops import ops_schedules
+from sensors.alerts import alerts_sensor
 from sensors.follow import follow_sensor
-from sensors.funding_repair import funding_repair_sensor
-from sensors.repair import repair_sensor
+from sensors.gap_repair import gap_repair_sensor
 from sensors.stream_segments import TARGETS, stream_segments_sensor
 from sensors.symbols import symbols_sensor
 
-_ASSETS = (equities_assets, btc_assets, funding_assets, crypto_assets, bars_assets)
-_CHECKS = (equities_checks, btc_checks, funding_checks, crypto_checks, bars_checks)
+_ASSETS = (equities_assets, btc_assets, funding_assets, crypto_assets, bars_assets, ops_assets)
+_CHECKS = (equities_checks, btc_checks, funding_checks, crypto_checks, bars_checks, ops_checks)
 
 
 def build_defs(found: Settings | None = None, **resources: object) -> dg.Definitions:
@@ -39,7 +44,7 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
 
     What asks a domain's vendors is on by default only where they can be asked: funding, crypto and the first
     source of bars need no key.
-    Following is always on.
+    Following, alerts, repair and upkeep are always on.
     """
     found = found or settings()
     chosen = found.btc.logging
@@ -57,14 +62,14 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
     asks_equities = sandboxed or found.polygon_api_key is not None
     asks_btc = sandboxed or found.glassnode_api_key is not None
     sensing = dg.DefaultSensorStatus.RUNNING if asks_equities else dg.DefaultSensorStatus.STOPPED
-    return dg.Definitions(
+    built = dg.Definitions(
         assets=[asset for domain in _ASSETS for asset in domain.ASSETS],
         asset_checks=[check for domain in _CHECKS for check in domain.CHECKS],
         sensors=[
             follow_sensor(default_status=dg.DefaultSensorStatus.RUNNING),
+            alerts_sensor(found, default_status=dg.DefaultSensorStatus.RUNNING),
             symbols_sensor(found, default_status=sensing),
-            repair_sensor(found, default_status=sensing),
-            funding_repair_sensor(found, default_status=dg.DefaultSensorStatus.RUNNING),
+            gap_repair_sensor(found, default_status=dg.DefaultSensorStatus.RUNNING),
             *(
                 stream_segments_sensor(found, domain, default_status=dg.DefaultSensorStatus.RUNNING)
                 for domain in TARGETS
@@ -76,15 +81,18 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
             *funding_schedules(found, default_status=dg.DefaultScheduleStatus.RUNNING),
             *crypto_schedules(found, default_status=dg.DefaultScheduleStatus.RUNNING),
             *bars_schedules(found, default_status=dg.DefaultScheduleStatus.RUNNING),
+            *ops_schedules(default_status=dg.DefaultScheduleStatus.RUNNING),
         ],
         resources={
             "io_manager": io_manager_for(found),
             "store": store,
             "vendors": Vendors(found),
+            "verdicts": Verdicts(CheckLedger(found.home), lambda: built.resolve_asset_graph()),
             **resources,
         },
         executor=dg.in_process_executor,
     )
+    return built
 
 
 def _scheduling(asks: bool) -> dg.DefaultScheduleStatus:

@@ -36,7 +36,7 @@ ARCHIVED_AFTER = timedelta(days=1)
 #: so many minutes may be late before an answer without any is not believed
 _LATE_MINUTES = 5
 #: more runs of missing minutes than this are asked for at once
-_MOST_REQUESTS = 4
+MOST_REQUESTS = 4
 _SHOWN = 20
 #: landed candles are kept for so long after their day
 _LANDING_KEPT = timedelta(days=3)
@@ -170,7 +170,7 @@ class CryptoFetch:
 
     def _ask_venue(self, symbol: str, lacking: Sequence[Span]) -> _Asked:
         """The venue's candles of spans, by as many requests, or by one over all where they are many."""
-        spans = lacking if len(lacking) <= _MOST_REQUESTS else [(lacking[0][0], lacking[-1][1])]
+        spans = lacking if len(lacking) <= MOST_REQUESTS else [(lacking[0][0], lacking[-1][1])]
         answers = [self.vendors.klines.klines(symbol, *span) for span in spans]
         whole = FetchedKlines(
             frame=pl.concat(answer.frame for answer in answers),

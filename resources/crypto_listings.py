@@ -51,13 +51,7 @@ class Listings:
 
         What the settings say counts; a day on which the venue says at which instant it began does from then on.
         """
-        own = self.settings.crypto.listing(symbol)
-        first = None if own is None or own.valid_from is None else _midnight(own.valid_from)
-        until = None if own is None or own.valid_to is None else _midnight(own.valid_to)
-        stated = self._listed_at.get(symbol)
-        if stated is not None and (first is None or stated.date() == first.date()):
-            first = stated
-        return Window(first, until)
+        return _window(self.settings, symbol, self._listed_at.get(symbol))
 
     @functools.cached_property
     def _listed_at(self) -> dict[str, datetime]:
@@ -69,8 +63,28 @@ class Listings:
             asked = self.vendors.klines.listing()
             newest = asked.frame.with_columns(seen_at=pl.lit(asked.received_at, UTC_MICROS))
             looks.append(vendor, asked.received_at, newest)
-        known = newest.drop_nulls("listed_at").select("symbol", pl.col("listed_at").dt.truncate("1m"))
-        return dict(known.iter_rows())
+        return _stated(newest)
+
+
+def known_windows(settings: Settings) -> dict[str, Window]:
+    """The window of each symbol in use by the newest look at the listing, without asking for another."""
+    stated = _stated(listings_of(settings).newest(settings.crypto.venue.vendor, "seen_at"))
+    return {symbol: _window(settings, symbol, stated.get(symbol)) for symbol in settings.crypto.symbols}
+
+
+def _stated(look: pl.DataFrame) -> dict[str, datetime]:
+    """Each symbol's first instant by a look, as far as it is known, to the minute."""
+    known = look.drop_nulls("listed_at").select("symbol", pl.col("listed_at").dt.truncate("1m"))
+    return dict(known.iter_rows())
+
+
+def _window(settings: Settings, symbol: str, stated: datetime | None) -> Window:
+    own = settings.crypto.listing(symbol)
+    first = None if own is None or own.valid_from is None else _midnight(own.valid_from)
+    until = None if own is None or own.valid_to is None else _midnight(own.valid_to)
+    if stated is not None and (first is None or stated.date() == first.date()):
+        first = stated
+    return Window(first, until)
 
 
 def _midnight(day: date) -> datetime:

@@ -32,6 +32,8 @@ CONTRACTS: Contract = schemas.FundingContracts.contract()
 RATES: Contract = schemas.FundingRates.contract()
 SNAPSHOT: Contract = schemas.FundingSnapshot.contract()
 COMPLETENESS: Contract = schemas.FundingCompleteness.contract()
+#: a run so tagged asks only for contracts that lack settlements by the newest completeness of their exchange
+ONLY_GAPS_TAG = "funding/only_gaps"
 LISTINGS_TABLE, SNAPSHOT_TABLE = "funding_listings", "funding_snapshot"
 #: rows of a look at current state
 LOOKS = pl.Schema(

@@ -192,7 +192,7 @@ class FundingHistory:
         begin = end = first
         if archive is None:
             return frames, [(first, until)]
-        for month in _whole_months(first, until):
+        for month in whole_months(first, until):
             rows = archive.month(one.native_symbol, month.year, month.month)
             if rows is None:
                 break
@@ -283,7 +283,7 @@ def _cancel(asking: "Iterable[Future[Any]]") -> None:
         future.cancel()
 
 
-def _whole_months(first: datetime, until: datetime) -> Iterator[datetime]:
+def whole_months(first: datetime, until: datetime) -> Iterator[datetime]:
     """The starts of the months that lie wholly between two instants."""
     month = first if first == _month(first) else _next_month(first)
     while _next_month(month) <= until:

@@ -85,6 +85,10 @@ class Segments:
         """The exchanges with a look."""
         return sorted(path.name for path in self.root.iterdir()) if self.root.exists() else []
 
+    def size(self, exchange: str, day: date) -> int:
+        """Bytes of a day's looks."""
+        return sum(file.stat().st_size for file in _files(self.root / exchange / day.isoformat()))
+
     def rewrite(self, exchange: str, day: date, kept: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         """Replace a day's looks by what `kept` makes of them."""
         self._rewrite(self.root / exchange / day.isoformat(), kept)
@@ -92,9 +96,10 @@ class Segments:
     def remove(self, exchange: str, day: date) -> None:
         """Remove a day's looks; none there is no failure."""
         folder = self.root / exchange / day.isoformat()
-        for file in _files(folder):
-            file.unlink(missing_ok=True)
         if folder.exists():
+            # a killed writer's unfinished file would keep the folder
+            for file in folder.iterdir():
+                file.unlink(missing_ok=True)
             folder.rmdir()
 
     def _merge_day_before(self, exchange: str, day: date) -> None:

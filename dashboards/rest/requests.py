@@ -13,6 +13,8 @@ from market_assets.core import clock
 from market_assets.core.errors import InvalidRequest
 
 _Value = TypeVar("_Value")
+#: nothing is older, nothing is published later: what a client means by the ends of the calendar, where sums overflow
+_EARLIEST, _LATEST = clock.instant("1900-01-01"), clock.instant("2200-01-01")
 #: an object, or rows where that is the shape clients know
 Body = TypeVar("Body", dict[str, Any], list[dict[str, Any]])
 
@@ -26,7 +28,7 @@ async def services(request: Request) -> Services:
 async def _as_of(
     as_of: Annotated[str | None, Query(description="Answer with the versions published at this UTC instant")] = None,
 ) -> datetime | None:
-    return _parsed("as_of", as_of, clock.instant)
+    return _parsed("as_of", as_of, _instant)
 
 
 class Span:
@@ -78,13 +80,17 @@ class Page:
         return min(self.limit or most, most)
 
 
+def _instant(text: str) -> datetime:
+    return min(max(clock.instant(text), _EARLIEST), _LATEST)
+
+
 def _day(text: str) -> date:
-    return clock.instant(text).date()
+    return _instant(text).date()
 
 
 def _moment(text: str) -> date | datetime:
     """The day where one is written, else the instant."""
-    found = clock.instant(text)
+    found = _instant(text)
     return found.date() if len(text) <= 10 else found
 
 

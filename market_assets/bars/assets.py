@@ -25,7 +25,7 @@ from market_assets.settings import settings
 from resources.bars_compare import compare
 from resources.bars_fetch import BarsFetch
 from resources.bars_macro import observations
-from resources.bars_plan import plan
+from resources.plans.bars import plan
 from resources.partition_fetch import PartitionFetch
 from resources.sentiment_plugin import sentiment
 from resources.source_facts import source_facts, unmarked
@@ -52,7 +52,6 @@ def bars_minute(
     planned.check()
     asked = BarsFetch(found, vendors, store, clock.now())
     units = asked.units(context.partition_keys)
-    vendors.prune_raw()
     fetching = PartitionFetch.of(context, store, found, schemas.BarsMinute)
     stored = fetching.run(units, asked.minutes, workers=min(len(units), _WORKERS))
     asked.prune_landing()

@@ -238,7 +238,6 @@ def _observed(
 ) -> Stored:
     found = settings()
     asked = BtcFetch(found, vendors, store, clock.now())
-    vendors.prune_raw()
     fetching = PartitionFetch.of(context, store, found, table)
     return fetching.run(asked.units(sorted(context.partition_keys)), ask(asked))
 

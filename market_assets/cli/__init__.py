@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from market_assets.cli import config, data, rollback, services, status, stop, stream, symbols
+from market_assets.cli import backup, config, data, rollback, services, status, stop, stream, symbols
 from market_assets.core.errors import MarketAssetsError
 
 app = typer.Typer(
@@ -26,7 +26,8 @@ app.command()(data.health)
 app.command()(data.export)
 app.command()(stop.stop)
 app.command()(stop.start)
-app.command()(stop.backup)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(rollback.rollback)
 
 

@@ -45,7 +45,6 @@ def crypto_klines(
     _await_last_minute(Span.of(context.partition_keys), found.crypto)
     asked = CryptoFetch(found, vendors, store, clock.now())
     units = asked.units(context.partition_keys)
-    vendors.prune_raw()
     fetching = PartitionFetch.of(context, store, found, schemas.CryptoKlines)
     stored = fetching.run(units, asked.klines, workers=min(len(units), _WORKERS))
     asked.prune_landing()

@@ -47,7 +47,6 @@ def equities_daily_bars(
     fetching = PartitionFetch.of(context, store, settings(), schemas.EquitiesDailyBars)
     units = asked.units(context.partition_keys)
     updated = grouped_update(asked, units, store)
-    vendors.prune_raw()
     return fetching.run(units, lambda unit: asked.bars(unit, updated))
 
 

@@ -28,7 +28,7 @@ from market_assets.funding.transforms import (
 )
 from market_assets.settings import settings
 from resources.fetch_log import FetchLog
-from resources.funding_fetch import FundingFetch
+from resources.funding_fetch import ONLY_GAPS_TAG, FundingFetch
 from resources.io_managers import attach
 from resources.partition_fetch import FetchedPartitions, PartitionFetch, Unit
 from resources.stores.protocol import PartitionStore, Stored
@@ -36,8 +36,6 @@ from resources.vendors.registry import Vendors
 
 #: a run so tagged asks only for contracts with a settlement due since their last stored one
 ONLY_DUE_TAG = "funding/only_due"
-#: a run so tagged asks only for contracts that lack settlements by the newest completeness of their exchange
-ONLY_GAPS_TAG = "funding/only_gaps"
 _EXCHANGE_KINDS = {"polars", "rest"}
 _DAY = timedelta(days=1)
 #: so long after its end every settlement that covers a day is there, or overdue
@@ -257,7 +255,6 @@ def _observed(
         only_gaps=ONLY_GAPS_TAG in context.run.tags,
     )
     units = asked.units(context.partition_keys)
-    vendors.prune_raw()
     fetching = PartitionFetch.of(context, store, found, table)
     return fetching.run(units, ask(asked), workers=len(units))
 

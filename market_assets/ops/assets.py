@@ -13,6 +13,7 @@ from market_assets.ops import schemas
 from market_assets.ops.partitions import DAY
 from market_assets.ops.transforms.condition import conditions
 from market_assets.ops.verdicts import Verdicts
+from market_assets.restore_proofs import PROOFS
 from market_assets.settings import settings
 from market_assets.tables import TABLES
 from resources.backup.drill import drill
@@ -55,7 +56,7 @@ def ops_backup() -> pl.DataFrame:
 
 @market_asset(schemas.OpsRestoreDrill, kinds=_KINDS, pool="ops_backup")
 def ops_restore_drill() -> pl.DataFrame:
-    return drill(settings())
+    return drill(settings(), PROOFS)
 
 
 @market_asset(schemas.OpsRetention, kinds=_KINDS)

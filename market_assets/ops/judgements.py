@@ -30,14 +30,14 @@ def backup_recent(frame: pl.DataFrame, now: datetime, age_h: tuple[float, float]
     return judge(age <= warn, "RUNBOOK: backup_recent", backup=newest["name"].item(), age_h=round(age, 2))
 
 
-def backup_restorable(drilled: pl.DataFrame) -> Judgement:
+def backup_restorable(frame: pl.DataFrame) -> Judgement:
     """The newest backup was restored, and all of it came back as it was."""
-    different = drilled.filter(~pl.col("is_equal"))
+    different = frame.filter(~pl.col("is_equal"))
     return error_unless(
-        drilled.height > 0 and different.is_empty(),
+        frame.height > 0 and different.is_empty(),
         "RUNBOOK: backup_restorable",
-        backup=drilled["backup"][0] if drilled.height else "none",
-        rows_restored=int(drilled["n_rows_restored"].sum()),
+        backup=frame["backup"][0] if frame.height else "none",
+        rows_restored=int(frame["n_rows_restored"].sum()),
         rows=different.select("table", "n_different", "detail"),
     )
 

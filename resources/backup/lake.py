@@ -18,6 +18,8 @@ from resources.stores.names import SUFFIX, is_partition_file
 from resources.stores.protocol import Manifest
 
 _SCHEMA = f"_schema{SUFFIX}"
+#: whether the lake holds live or sandbox data: one refuses the other
+ORIGIN_FILE = "_origin"
 
 
 def copy_lake(home: Path, to: Path, then: datetime | None) -> dict[str, dict[str, Any]]:
@@ -34,7 +36,9 @@ def copy_lake(home: Path, to: Path, then: datetime | None) -> dict[str, dict[str
         if (folder / _SCHEMA).exists():
             link(folder / _SCHEMA, into / _SCHEMA)
         found = (_partition(file, into, versions, then) for file in _files(folder))
-        stated[folder.name] = {one.partition: _facts(one) for one in found if one is not None}
+        stated[folder.name] = {one.partition: facts_stated(one) for one in found if one is not None}
+    if (lake / ORIGIN_FILE).exists():
+        link(lake / ORIGIN_FILE, to / ORIGIN_FILE)
     return stated
 
 
@@ -91,7 +95,8 @@ def _linked(source: Path, to: Path) -> bool:
     return True
 
 
-def _facts(manifest: Manifest) -> dict[str, Any]:
+def facts_stated(manifest: Manifest) -> dict[str, Any]:
+    """What a backup states of a partition."""
     return {
         "rows": manifest.rows,
         "digest": manifest.digest,

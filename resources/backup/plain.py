@@ -1,6 +1,7 @@
 """Files of settings, for a backup: without what only the environment should hold."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,29 @@ def copy_settings(source: Path, to: Path) -> None:
         raise UnreadableSettings(f"{source} must be YAML to be backed up: {type(wrong).__name__}; correct it") from None
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(redact.text(yaml.safe_dump(_masked(found, ""), sort_keys=False)))
+
+
+def left_out(file: Path) -> list[str]:
+    """The dotted keys of a copied YAML file whose values were masked."""
+    return [key for key, value in _leaves(yaml.safe_load(file.read_text()), "") if redact.MASK in str(value)]
+
+
+def variables_named(file: Path) -> list[str]:
+    """The environment variables that a YAML file names by `env`."""
+    return sorted(
+        {str(value) for key, value in _leaves(yaml.safe_load(file.read_text()), "") if key.split(".")[-1] == "env"}
+    )
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, held in value.items():
+            yield from _leaves(held, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for held in value:
+            yield from _leaves(held, key)
+    else:
+        yield key, value
 
 
 def _masked(value: Any, name: str) -> Any:

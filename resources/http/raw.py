@@ -17,6 +17,7 @@ import zstandard
 from market_assets.core.errors import MarketAssetsError
 from resources.http import redact
 from resources.http.state import VendorState
+from resources.removed import Removed
 
 _LEVEL = 3
 
@@ -73,21 +74,20 @@ class RawStore:
         """Where a body is kept."""
         return self.root / vendor / digest[:2] / f"{digest}.zst"
 
-    def prune(self, now: datetime, keep_days: int) -> int:
-        """Remove bodies that did not arrive within `keep_days`; returns how many.
+    def prune(self, now: datetime, keep_days: int, *, dry_run: bool = False) -> Removed:
+        """Remove bodies that did not arrive within `keep_days`, and the notes of what brought them.
 
-        What a killed writer left behind goes with them.
+        What a killed writer left behind goes with them, uncounted. A dry run counts the same and touches nothing.
         """
         oldest = (now - timedelta(days=keep_days)).timestamp()
-        with self.state.transaction() as db:
-            db.execute("DELETE FROM raw_responses WHERE received_at < ?", (oldest,))
-        expired = [path for path in self.root.glob("*/*/*.zst") if path.stat().st_mtime < oldest]
-        for path in expired:
-            path.unlink(missing_ok=True)
-        for abandoned in self.root.glob("*/*/.*.tmp"):
-            if abandoned.stat().st_mtime < oldest:
-                abandoned.unlink(missing_ok=True)
-        return len(expired)
+        if not dry_run:
+            with self.state.transaction() as db:
+                db.execute("DELETE FROM raw_responses WHERE received_at < ?", (oldest,))
+            for abandoned in self.root.glob("*/*/.*.tmp"):
+                _remove_if_older(abandoned, oldest, dry_run=False)
+        sizes = [_remove_if_older(path, oldest, dry_run=dry_run) for path in self.root.glob("*/*/*.zst")]
+        gone = [size for size in sizes if size is not None]
+        return Removed(examined=len(sizes), removed=len(gone), bytes=sum(gone))
 
     def _write(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,3 +96,16 @@ class RawStore:
             beside.flush()
             os.fsync(beside.fileno())
         Path(beside.name).replace(path)
+
+
+def _remove_if_older(path: Path, oldest: float, *, dry_run: bool) -> int | None:
+    """The size of what went; None where it is younger, or went by itself meanwhile."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    if found.st_mtime >= oldest:
+        return None
+    if not dry_run:
+        path.unlink(missing_ok=True)
+    return found.st_size

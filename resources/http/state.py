@@ -110,6 +110,15 @@ class VendorState(SharedFile):
         )
         return int(found[0][0])
 
+    def open_since(self, source: str) -> datetime | None:
+        """When a breaker opened that has not closed since, however often it was probed; None where it never turned."""
+        found = self.rows(
+            "SELECT min(at) FROM breaker_events WHERE source = ?1 AND state = 'open' AND at > coalesce("
+            "(SELECT max(at) FROM breaker_events WHERE source = ?1 AND state = 'closed'), 0)",
+            source,
+        )
+        return instant(found[0][0]) if found[0][0] is not None else None
+
     def state_at(self, source: str, at: datetime) -> str:
         """The state of a breaker at an instant; one that never turned is closed."""
         found = self.rows(

@@ -24,6 +24,7 @@ from market_assets.core import clock
 from market_assets.core.contracts import Contract
 from market_assets.core.revisions import Revision, compare
 from market_assets.core.settings import RetentionSettings
+from resources.removed import Removed
 from resources.stores.admission import Admitted, admit
 from resources.stores.errors import IncompleteWrite
 from resources.stores.evolution import as_declared, with_declared_categories
@@ -138,14 +139,32 @@ class LakeStore:
         kept = self._versions.manifests(contract.name, partition)
         return [*(old for old in kept if old.published_at < current.published_at), current]
 
-    def prune(self, contract: Contract, *, keep: int, days: int) -> int:
+    def prune(self, contract: Contract, *, keep: int, days: int, dry_run: bool = False) -> Removed:
         """Remove superseded versions by policy from every partition."""
-        removed = 0
+        total = Removed()
         for partition in self._versions.partitions(contract):
             with held(self._lock(contract.name, quoted(partition))):
                 current = self.manifest(contract, partition)
-                removed += self._prune(contract, current, keep, days) if current is not None else 0
-        return removed
+                if current is None:
+                    continue
+                total += self._prune(contract, current, keep, days, dry_run=dry_run)
+                if not dry_run:  # the view's links would keep the files of a partition that nobody writes any more
+                    self._warehouse.publish(current, self._path(contract, partition), clock.now())
+        return total
+
+    def drop(self, contract: Contract, partition: str) -> Manifest | None:
+        """Remove one partition with its history; see PartitionStore.drop."""
+        path = self._path(contract, partition)
+        if not path.parent.is_dir():
+            return None
+        with held(self._lock(contract.name, quoted(partition))):
+            current = manifest_of(str(path))
+            # the history first: one that is killed on the way has dropped nothing, and can be repeated
+            self._versions.remove(contract.name, partition)
+            path.unlink(missing_ok=True)
+            _force_to_disk(path.parent)
+            self._warehouse.withdraw(contract.name, partition)
+        return current
 
     def refresh_views(self, contracts: Iterable[Contract]) -> None:
         """Rebuild warehouse.duckdb, and show it what a killed writer or a restore has left unshown."""
@@ -225,8 +244,9 @@ class LakeStore:
                 if free:
                     left.unlink(missing_ok=True)
 
-    def _prune(self, contract: Contract, current: Manifest, keep: int, days: int) -> int:
-        return self._versions.prune(current, keep=keep, days=days_kept(contract, days), now=clock.now())
+    def _prune(self, contract: Contract, current: Manifest, keep: int, days: int, *, dry_run: bool = False) -> Removed:
+        kept = days_kept(contract, days)
+        return self._versions.prune(current, keep=keep, days=kept, now=clock.now(), dry_run=dry_run)
 
     def _path(self, contract: Contract, partition: str) -> Path:
         return self._lake / contract.name / f"{quoted(partition)}{SUFFIX}"

@@ -5,6 +5,7 @@ kept by (inode, mtime, size) and is exact for as long as that matches. Readers o
 read from the open handle: a replacement between two opens would mix two versions.
 """
 
+import errno
 import io
 import json
 import os
@@ -113,8 +114,8 @@ def manifest_of(path: str) -> Manifest | None:
         with Path(path).open("rb") as handle:
             identity = _identity(os.fstat(handle.fileno()))
             manifest = _from_metadata(path, pl.read_parquet_metadata(handle), identity)
-    except FileNotFoundError:
-        return None
+    except OSError as failed:
+        return _nothing_there(failed)
     _manifests.put(path, identity, manifest, 1)
     return manifest
 
@@ -140,13 +141,19 @@ def decode(path: str, columns: Collection[str] | None = None, *, keep: bool = Tr
                 body.seek(0)
                 wanted = [name for name in columns if name in schema]
             frame = pl.read_parquet(body, columns=wanted)
-    except FileNotFoundError:
-        return None
+    except OSError as failed:
+        return _nothing_there(failed)
     stored = column_types(frame.schema if schema is None else schema)
     decoded = Decoded(frame, manifest, stored)
     if keep and not large:
         _frames.put(path, identity, decoded, int(frame.estimated_size()) + 1)
     return decoded
+
+
+def _nothing_there(failed: OSError) -> None:
+    """No such file, or a name that no file can have; any other failure is raised."""
+    if failed.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+        raise failed
 
 
 def _identity(stat: os.stat_result) -> Identity:

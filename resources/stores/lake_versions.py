@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from market_assets.core.contracts import Contract
+from resources.removed import Removed
 from resources.stores.errors import VersionPruned
 from resources.stores.lake_files import manifest_of
 from resources.stores.names import SUFFIX, quoted, stamp, unquoted
@@ -54,18 +56,28 @@ class LakeVersions:
         found = (manifest_of(str(path)) for path in self.kept(table, partition))
         return [manifest for manifest in found if manifest is not None]
 
-    def prune(self, current: Manifest, *, keep: int, days: int | None, now: datetime) -> int:
+    def prune(self, current: Manifest, *, keep: int, days: int | None, now: datetime, dry_run: bool = False) -> Removed:
         """Remove versions beyond the last `keep` that were replaced more than `days` ago (None: whenever)."""
         published = stamp(current.published_at)
         superseded = [path for path in self.kept(current.table, current.partition) if path.stem < published]
         replaced = [path.stem for path in superseded[1:]] + [published]
         oldest_kept = None if days is None else stamp(now - timedelta(days=days))
-        removed = 0
-        for path, replaced_at in zip(superseded[: max(len(superseded) - keep, 0)], replaced, strict=False):
-            if oldest_kept is None or replaced_at < oldest_kept:
-                path.unlink(missing_ok=True)
-                removed += 1
-        return removed
+        gone = [
+            path
+            for path, replaced_at in zip(superseded[: max(len(superseded) - keep, 0)], replaced, strict=False)
+            if oldest_kept is None or replaced_at < oldest_kept
+        ]
+        freed = sum(path.stat().st_size for path in gone)
+        for path in () if dry_run else gone:
+            path.unlink(missing_ok=True)
+        return Removed(examined=len(superseded), removed=len(gone), bytes=freed)
+
+    def remove(self, table: str, partition: str) -> None:
+        """Remove every kept version of a partition."""
+        for path in self.kept(table, partition):
+            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            self._folder(table, partition).rmdir()
 
     def partitions(self, contract: Contract) -> Iterator[str]:
         """The partitions that have a history."""

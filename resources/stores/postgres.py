@@ -7,15 +7,15 @@ whole. `psql` sees plain tables, with the partition in the column `_partition`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 import polars as pl
+import psycopg
 from psycopg import sql
 
-from market_assets.core import clock
 from market_assets.core.contracts import Contract
 from market_assets.core.revisions import Revision, compare
 from market_assets.core.settings import RetentionSettings
+from resources.removed import Removed
 from resources.stores.admission import Admitted, Origin, admit, check_origin
 from resources.stores.errors import IncompleteWrite, StoreUnreachable
 from resources.stores.lazy import lazy_partitions
@@ -23,6 +23,7 @@ from resources.stores.postgres_connections import AnyConnection, Connections
 from resources.stores.postgres_copy import copy_stream
 from resources.stores.postgres_fetch import fetch
 from resources.stores.postgres_reading import PostgresReader
+from resources.stores.postgres_removal import forget, prune
 from resources.stores.postgres_tables import (
     MANIFEST,
     PARTITION,
@@ -34,11 +35,12 @@ from resources.stores.postgres_tables import (
     names,
     open_books,
     record,
+    stored_columns,
     versions_table,
 )
 from resources.stores.protocol import Manifest, Moment, StoreDescription, Where, Written
 from resources.stores.request import request
-from resources.stores.writing import NOTHING_NEW, days_kept, has_content, holds, new_manifest, written
+from resources.stores.writing import NOTHING_NEW, has_content, holds, new_manifest, written
 
 _STAGED = sql.Identifier("market_assets_staged")
 
@@ -76,7 +78,7 @@ class PostgresStore:
             _exchange(connection, contract, manifest, current)
             record(connection, contract, manifest)
             _check_rows(connection, contract, manifest)
-            _prune(connection, contract, partition, keep=self._retention.versions, days=self._retention.versions_days)
+            prune(connection, contract, partition, keep=self._retention.versions, days=self._retention.versions_days)
         return written(manifest, revision, unchanged=has_content(current, admitted))
 
     def read(
@@ -129,11 +131,25 @@ class PostgresStore:
         """Every kept version, oldest first; the last one is current."""
         return self._reader.history(contract, partition)
 
-    def prune(self, contract: Contract, *, keep: int, days: int) -> int:
+    def prune(self, contract: Contract, *, keep: int, days: int, dry_run: bool = False) -> Removed:
         """Remove superseded versions by policy from every partition."""
-        self._declare([contract])
-        with self._connections.writing() as connection:
-            return _prune(connection, contract, None, keep=keep, days=days)
+        try:
+            with self._connections.writing() as connection:
+                return prune(connection, contract, None, keep=keep, days=days, dry_run=dry_run)
+        except psycopg.errors.UndefinedTable:
+            return Removed()  # nothing was ever written to this database
+
+    def drop(self, contract: Contract, partition: str) -> Manifest | None:
+        """Remove one partition with its history; see PartitionStore.drop."""
+        try:
+            with self._connections.writing() as connection:
+                lock(connection, contract.name, partition)
+                current = _current(connection, contract, partition)
+                if stored_columns(connection, contract) is not None:
+                    forget(connection, contract, partition)
+                return current
+        except psycopg.errors.UndefinedTable:
+            return None
 
     def refresh_views(self, contracts: Iterable[Contract]) -> None:
         """Create every table, so that psql sees it before it has data."""
@@ -230,26 +246,3 @@ def _check_rows(connection: AnyConnection, contract: Contract, manifest: Manifes
             f"{manifest.table} {manifest.partition} must store {manifest.rows} rows, and {found and found[0]} were "
             f"read back; the old version stays. Look for triggers or rules on the table, then run the partition again."
         )
-
-
-def _prune(connection: AnyConnection, contract: Contract, partition: str | None, *, keep: int, days: int) -> int:
-    kept = days_kept(contract, days)
-    before: datetime | None = None if kept is None else clock.now() - timedelta(days=kept)
-    gone = """
-        DELETE FROM market_assets_partitions p USING (
-          SELECT partition, published_at,
-                 row_number() OVER (PARTITION BY partition ORDER BY published_at DESC) AS place
-          FROM market_assets_partitions
-          WHERE table_name = %(table)s AND superseded_at IS NOT NULL
-            AND (%(partition)s::text IS NULL OR partition = %(partition)s)
-        ) AS ranked
-        WHERE p.table_name = %(table)s AND p.partition = ranked.partition AND p.published_at = ranked.published_at
-          AND ranked.place > %(keep)s AND (%(before)s::timestamptz IS NULL OR p.superseded_at < %(before)s)
-        RETURNING p.partition, p.published_at
-    """
-    params = {"table": contract.name, "partition": partition, "keep": keep, "before": before}
-    removed = connection.execute(gone, params).fetchall()
-    delete = sql.SQL("DELETE FROM {} WHERE {} = %s AND {} = %s").format(versions_table(contract), PARTITION, PUBLISHED)
-    for version in removed:
-        connection.execute(delete, version)
-    return len(removed)

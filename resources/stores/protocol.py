@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import polars as pl
 
 from market_assets.core.contracts import Contract
+from resources.removed import Removed
 
 #: a date, an instant, or ISO text of either
 Moment = date | datetime | str
@@ -148,10 +149,18 @@ class PartitionStore(Protocol):
         """Every kept version of one partition, oldest first; the last one is current."""
         ...
 
-    def prune(self, contract: Contract, *, keep: int, days: int) -> int:
+    def prune(self, contract: Contract, *, keep: int, days: int, dry_run: bool = False) -> Removed:
         """Remove superseded versions beyond the last `keep` that were replaced over `days` ago.
 
-        Those of a live table go whenever they were replaced.
+        Those of a live table go whenever they were replaced. A dry run counts the same and touches nothing.
+        """
+        ...
+
+    def drop(self, contract: Contract, partition: str) -> Manifest | None:
+        """Remove one partition with every kept version of it, in one atomic step; nothing brings it back.
+
+        Returns what was current, or None where it was not stored. What reads it goes on; whoever reads later, `as_of`
+        an earlier instant too, finds it as if it had never been published.
         """
         ...
 

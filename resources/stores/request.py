@@ -1,6 +1,7 @@
 """What a read asks for, made exact: bounds, values, and the partitions that can hold them."""
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,6 +17,8 @@ from resources.stores.protocol import Moment, Where
 #: more candidate names than this are not enumerated; the stored ones are listed instead
 _MOST_CANDIDATES = 5_000
 _MICROSECOND = timedelta(microseconds=1)
+#: half of a pair that spells one character
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def request(
         check_predicate(contract, predicate)
     lower, upper = _range(contract, start, end)
     then = None if as_of is None else _moment(as_of, "as_of")[0]
-    names = None if partitions is None else tuple(partitions)
+    names = None if partitions is None else tuple(name for name in partitions if _is_text(name))
     return Request(contract, names, chosen, values, predicate, lower, upper, then)
 
 
@@ -172,14 +175,14 @@ def _moment(value: Moment, name: str) -> tuple[datetime, bool]:
     """The instant, and whether a whole day was named."""
     try:
         parsed = clock.instant(value)
-    except (ValueError, TypeError) as wrong:
+    except (ValueError, TypeError, OverflowError) as wrong:
         raise InvalidRequest(f"{name}: {wrong}") from None
     day = len(value) <= 10 if isinstance(value, str) else not isinstance(value, datetime)
     return parsed, day
 
 
 def _last(instant: datetime, day: bool) -> datetime:
-    return instant + timedelta(days=1) - _MICROSECOND if day else instant
+    return instant + (timedelta(days=1) - _MICROSECOND) if day else instant
 
 
 def _midnight(day: date) -> datetime:
@@ -206,9 +209,16 @@ def _value(contract: Contract, name: str, dtype: pl.DataType, value: object) -> 
         return parsed.date() if dtype == pl.Date else parsed
     check_category(contract, name, value)
     try:
+        if isinstance(value, str) and not _is_text(value):
+            raise TypeError
         return pl.Series([value], dtype=dtype, strict=True).item()
-    except (TypeError, pl.exceptions.PolarsError):
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):
         raise InvalidRequest(f"{contract.name}.{name} is a {dtype}; {value!r} cannot be one") from None
+
+
+def _is_text(given: str) -> bool:
+    """Whether a store can hold it: no NUL, which PostgreSQL has not, and no half of a character."""
+    return "\0" not in given and (given.isascii() or _HALF.search(given) is None)
 
 
 def _own(instant: datetime, dtype: pl.DataType) -> pl.Expr:

@@ -116,6 +116,8 @@ class Warehouse:
     def _links(self, table: str, partition: str) -> list[Path]:
         """Every link of one partition, oldest first."""
         folder, prefix = self._folder(table), f"{quoted(partition)}@"
+        if not folder.is_dir():
+            return []
         with os.scandir(folder) as links:
             return sorted(folder / link.name for link in links if link.name.startswith(prefix))
 

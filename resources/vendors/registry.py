@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TypeVar
 
-from market_assets.core import clock
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings
 from resources.fallback import Chain
 from resources.http.errors import VendorError
-from resources.http.raw import RawStore
 from resources.http.state import VendorState
 from resources.http.transport import Timing
 from resources.vendors import advisor
@@ -183,11 +181,6 @@ class Vendors:
             if found is not None:
                 return found
         return None
-
-    def prune_raw(self) -> int:
-        """Remove raw responses older than `retention.raw_days`; returns how many."""
-        state = VendorState.of(self.settings.home)
-        return RawStore.of(self.settings.home, state).prune(clock.wall(), self.settings.retention.raw_days)
 
     def close(self) -> None:
         """Close every connection pool."""

@@ -80,6 +80,11 @@ def walk(
     return walking.walked(floor)
 
 
+def window_length(how: Windowed, shortest: timedelta) -> timedelta:
+    """The length of the windows that a contract with so short an interval is asked for by."""
+    return max(1, int(how.page_rows * _FILLED)) * shortest
+
+
 @dataclass(frozen=True)
 class _Window:
     start: datetime
@@ -115,7 +120,7 @@ class _Walk:
 
     def through_windows(self, how: Windowed) -> datetime | None:
         """Ask window by window; the floor where the first windows were empty."""
-        step = max(1, int(how.page_rows * _FILLED)) * self.shortest
+        step = window_length(how, self.shortest)
         starts = itertools.takewhile(lambda at: at < self.until, (self.first + n * step for n in itertools.count()))
         # a stack with the oldest on top
         todo = [_Window(start, min(start + step, self.until)) for start in starts][::-1]

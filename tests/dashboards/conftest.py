@@ -29,7 +29,7 @@ AT = datetime(2024, 1, 10, tzinfo=UTC)
 #: Tuesday to Monday; the split is ex on the fourth, the dividend on the fifth
 DAYS = [date(2024, 1, 2), date(2024, 1, 3), date(2024, 1, 4), date(2024, 1, 5), date(2024, 1, 8)]
 CLOSES = [100.0, 102.0, 104.0, 53.0, 54.0]
-_UNIVERSE = """
+UNIVERSE = """
 [{"symbol": "AAPL"}, {"symbol": "IBM"}, {"symbol": "MSFT"}, {"symbol": "BTC-USD", "asset_class": "crypto"}]
 """
 _FLAGS = [name for name in contract("equities_scored_bars").columns if name.startswith("flag_")]
@@ -99,17 +99,17 @@ def configured(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of an empty home on 2024-01-12."""
     monkeypatch.setenv("MARKET_ASSETS_NOW", NOW)
     monkeypatch.setenv("MARKET_ASSETS_API_KEY", KEY)
-    monkeypatch.setenv("MARKET_ASSETS_EQUITIES__UNIVERSE", _UNIVERSE)
+    monkeypatch.setenv("MARKET_ASSETS_EQUITIES__UNIVERSE", UNIVERSE)
     settings.cache_clear()
     return settings()
 
 
 @functools.cache
-def _written() -> tempfile.TemporaryDirectory[str]:
+def equities_home() -> tempfile.TemporaryDirectory[str]:
     """The tables of AAPL and IBM, stored once per process."""
     folder = tempfile.TemporaryDirectory(prefix="equities-home-")
     store = LakeStore(Path(folder.name), RetentionSettings())
-    table, universe = contract("equities_symbol_overrides"), EquitiesSettings(universe=json.loads(_UNIVERSE)).universe
+    table, universe = contract("equities_symbol_overrides"), EquitiesSettings(universe=json.loads(UNIVERSE)).universe
     write(store, "equities_symbols", symbols.universe(universe, table.empty()))
     write(store, "equities_scored_bars", scored("AAPL", DAYS, CLOSES))
     write(store, "equities_scored_bars", scored("IBM", DAYS[:3], [100.0, 112.0, 112.5], gap_on=DAYS[1]))
@@ -180,7 +180,7 @@ def _written() -> tempfile.TemporaryDirectory[str]:
 @pytest.fixture
 def store(configured: Settings) -> PartitionStore:
     """The store with AAPL and IBM in it."""
-    shutil.copytree(Path(_written().name, "lake"), configured.home / "lake", dirs_exist_ok=True)
+    shutil.copytree(Path(equities_home().name, "lake"), configured.home / "lake", dirs_exist_ok=True)
     return open_store(configured)
 
 

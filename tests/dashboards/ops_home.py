@@ -1,8 +1,8 @@
 """A small home of operations written by hand, for tests of their REST routes and pages.
 
 The clock stands at 2026-10-05 12:03. Conditions of three tables on the 4th and the 5th: crypto_klines lacks a partition
-on the 4th, funding_snapshot is late on the 5th, bars_signals is degraded on both days; everything else is ok. One hole is open, one
-given up, one explained. Two backups are kept, and the newest came back whole but for one table.
+on the 4th, funding_snapshot is late on the 5th, bars_signals is degraded on both days; everything else is ok. One hole
+is open, one given up, one explained. Two backups are kept, and the newest came back whole but for one table.
 """
 
 from collections.abc import Mapping

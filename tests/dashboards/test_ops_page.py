@@ -27,7 +27,7 @@ VERSION, THEME = ("ops-version", "data", "x"), ("theme", "data", "light")
 
 
 def test_the_condition_tab_counts_the_newest_day_and_tells_every_reason(monkeypatch: pytest.MonkeyPatch):
-    """One ok, one late, one degraded on the 5th; four rows that are not ok over both days, and a cell for each of six."""
+    """One ok, one late, one degraded on the 5th; four rows over both days that are not ok; a cell for each of six."""
     got = ask(HOME.reader(monkeypatch), CONDITION, ("condition-days", "value", "7"), VERSION, THEME)
     counted = {label: value for label, (value, _) in cards(got["condition-cards"]["children"]).items()}
     assert counted == {"Ok": "1", "Degraded": "1", "Missing": "0", "Late": "1"}

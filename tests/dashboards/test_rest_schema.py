@@ -4,8 +4,6 @@ Every route and every method, reads and writes, with a key, in an empty home and
 domain. What a route answers is its own test's business.
 """
 
-import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,8 +25,7 @@ from starlette.testclient import TestClient
 from dashboards.app import create_app
 from market_assets.settings import Settings
 
-from . import bars_home, btc_hours, conftest, crypto_home, funding_home, stored_home
-from .stored_home import KEY
+from . import whole_home
 
 #: 503 is documented, 500 is not: the status check refuses it
 CHECKS = [
@@ -37,11 +34,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-WRITER = {"X-API-Key": KEY}
-#: vendors that are asked by a write: nothing listens there, and nobody waits for them
-NOWHERE = "http://127.0.0.1:9"
-#: tag -> a symbol that it has
-SYMBOLS = {"equities": "AAPL", "admin": "IBM", "funding": "BTC-USDT-PERP", "crypto": "BTCUSDT", "bars": "BTCUSD"}
+WRITER = {"X-API-Key": whole_home.KEY}
 #: other names that exist, so that requests get past them
 NAMES = {
     "asset": st.sampled_from(["BTC", "sol"]),
@@ -68,30 +61,14 @@ def few(examples: int) -> hypothesis_settings:
 
 @pytest.fixture
 def found(home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a home of all domains, without a limit of requests, whose vendors do not answer."""
-    return stored_home.configure(
-        monkeypatch,
-        EQUITIES__UNIVERSE=conftest._UNIVERSE,
-        FUNDING__EXCHANGES=json.dumps(funding_home.EXCHANGES),
-        CRYPTO__SYMBOLS=json.dumps(crypto_home.SYMBOLS),
-        BARS__SYMBOLS=json.dumps(bars_home.SYMBOLS),
-        API__RATE_LIMIT_PER_MINUTE=str(10**9),
-        API__PAGE_ROWS="50",
-        BTC__API__RATE_LIMIT_PER_MINUTE=str(10**9),
-        POLYGON__BASE_URL=NOWHERE,
-        YAHOO__BASE_URL=NOWHERE,
-        CRYPTO__ADVICE__BASE_URL=NOWHERE,
-        FETCH__ATTEMPTS="1",
-    )
+    """Settings of a home of all domains."""
+    return whole_home.configure(monkeypatch)
 
 
 @pytest.fixture
 def filled(found: Settings) -> Settings:
     """The same home with rows of every domain in it."""
-    shutil.copytree(conftest._written().name + "/lake", found.home / "lake", dirs_exist_ok=True)
-    btc_hours.HOME.fill(found)
-    for domain in (funding_home, crypto_home, bars_home):
-        domain.fill(found)
+    whole_home.fill(found)
     return found
 
 
@@ -105,7 +82,7 @@ def test_every_route_answers_as_documented_with_data(filled: Settings):
     """No 500, no status, type or body that the document does not name; names that exist are mixed in."""
     succeeded = set()
     for operation in operations(create_app(filled)):
-        known = NAMES | {"symbol": st.just(SYMBOLS.get((operation.tags or [""])[0], ""))}
+        known = NAMES | {"symbol": st.just(whole_home.SYMBOLS.get((operation.tags or [""])[0], ""))}
 
         @few(6)
         @given(case=operation.as_strategy(), names=st.fixed_dictionaries(known), is_known=st.booleans())

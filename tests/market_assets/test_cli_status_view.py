@@ -9,13 +9,14 @@ from rich.console import Console, Group, RenderableType
 
 from dashboards.data import TableFacts
 from dashboards.orchestrator import Run
-from dashboards.sources import SourceFacts, WindowLeft
+from dashboards.sources import SourceFacts
 from dashboards.stopped import Standstill
 from market_assets.cli import status_view
 from market_assets.cli.status_bars import BarLine, PolledLine
 from market_assets.cli.status_crypto import AccountLine, SymbolLine
 from market_assets.cli.status_state import ExchangeLine, Service, State
 from market_assets.core import clock
+from resources.vendor_budgets import WindowLeft
 
 NOW = datetime(2026, 10, 5, 12, 3, tzinfo=UTC)
 STORED = TableFacts(

@@ -1,4 +1,4 @@
-"""`market-assets stop | start | backup | rollback`: what they print, and their exit codes."""
+"""`market-assets stop | start | rollback`: what they print, and their exit codes."""
 
 import json
 import os
@@ -97,14 +97,6 @@ def test_a_backup_that_fails_is_told(home: Path, monkeypatch: pytest.MonkeyPatch
     assert "backup" in stopped.output
     assert "FAILED" in stopped.output
     assert run("backup").exit_code == 1
-
-
-def test_backup(home: Path):
-    """Tables, partitions and rows, and the folder."""
-    stored(1.0, FIRST)
-    taken = run("backup")
-    assert taken.exit_code == 0, taken.output
-    assert "1 partitions, 1 rows" in taken.output
 
 
 def test_rollback_asks_first(home: Path):

@@ -20,7 +20,7 @@ from market_assets.bars.transforms.signals.scoring import Score, judged
 from market_assets.bars.transforms.sizing import caps
 from market_assets.settings import settings
 from resources.bars_fetch import BARS, window_of
-from resources.bars_plan import plan
+from resources.plans.bars import plan
 from resources.http.errors import AllSourcesFailed
 from resources.minute_answers import Window
 from resources.minute_chain import Wanted

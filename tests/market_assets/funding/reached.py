@@ -12,13 +12,12 @@ from dashboards.app import create_app
 from market_assets.core import clock
 from market_assets.definitions import build_defs
 from market_assets.funding import checks
-from market_assets.funding.assets import ONLY_GAPS_TAG
 from market_assets.funding.schemas import FundingRates
 from market_assets.funding.transforms import listing, naming, opportunities
 from market_assets.settings import settings
 from market_assets.tables import contract
 from resources.fetch_log import FetchLog
-from resources.funding_fetch import LOOKS, looks_of
+from resources.funding_fetch import LOOKS, ONLY_GAPS_TAG, looks_of
 from resources.funding_history import FundingHistory
 from resources.http.client import VendorClient
 from resources.vendors.registry import Vendors
@@ -26,7 +25,7 @@ from resources.venues.binance_archive import Archive
 from resources.venues.exchange import Exchange, HttpSender
 from resources.venues.registry import VENUES
 from schedules.funding import FundingAsks, funding_schedules
-from sensors.funding_repair import funding_repair_sensor
+from sensors.gap_repair import gap_repair_sensor
 from tests.dashboards import funding_home
 from tests.resources.scripted_exchange import DAY, ScriptedArchive, ScriptedExchange, ScriptedVendors, contracts, every
 
@@ -66,7 +65,7 @@ def repairs(*after: timedelta) -> list[int]:
     rates = FundingRates.contract()
     for day in (f"2026-10-0{n}" for n in (2, 3, 4)):  # asked for before, so what they lack is a gap
         store.write(rates, f"{day}|bybit", rates.empty())
-    sensor = funding_repair_sensor(found, default_status=dg.DefaultSensorStatus.STOPPED)
+    sensor = gap_repair_sensor(found, default_status=dg.DefaultSensorStatus.STOPPED)
     counts = []
     with dg.DagsterInstance.ephemeral() as instance:
         for at in (NOW + one for one in after):

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from market_assets.core import clock
-from market_assets.funding.assets import ONLY_DUE_TAG, ONLY_GAPS_TAG
+from market_assets.funding.assets import ONLY_DUE_TAG
 from market_assets.tables import contract
+from resources.funding_fetch import ONLY_GAPS_TAG
 from resources.sandbox.synthetic import SyntheticBackend
 from tests.desk import failed_checks, told
 from tests.market_assets.funding.conftest import EXCHANGES, FIRST, LAST, NOON, Funding

@@ -11,9 +11,9 @@ import pytest
 
 from market_assets.core import clock
 from market_assets.core.contracts import UTC_MICROS
+from market_assets.funding.gaps import typed_gaps
 from resources.fetch_log import FetchLog
 from resources.sandbox.synthetic import SyntheticBackend
-from sensors.funding_repair import days_with_gaps
 from tests.desk import Built, Desk, Results, Sandbox, failed_checks, opened, verdicts
 from tests.market_assets.funding.conftest import LAST, NOON, Funding
 
@@ -78,8 +78,8 @@ def judged(funding: Funding, native_symbol: str, day: date = LAST) -> dict[str, 
 
 def to_repair(funding: Funding) -> list[str]:
     """The days that the sensor would ask for again."""
-    found = days_with_gaps(funding.desk.store, KUCOIN, clock.now())
-    return sorted(key.removesuffix("|kucoin") for key in found)
+    found = typed_gaps(funding.desk.store, funding.desk.settings, clock.now())
+    return sorted({key.removesuffix("|kucoin") for key in found.filter(kind="ours")["partition"]})
 
 
 def test_a_backfill_stores_what_is_still_there_and_notes_where_it_begins(kucoin: Funding) -> None:
@@ -118,8 +118,8 @@ def test_the_check_names_the_exchange_that_forgot(kucoin: Funding) -> None:
 
 
 def test_days_are_asked_for_again_until_they_are_there_and_not_before_the_floor(kucoin: Funding) -> None:
-    """Of 04-20 nothing is lacking but what is forgotten; once the contracts of eight hours have theirs, nothing is."""
-    days = [f"2025-04-{day:02}" for day in range(8, 20)]
+    """The thirty days before that were never asked for; of 04-20 nothing is lacking but what is forgotten."""
+    days = [f"2025-04-{day:02}" for day in range(7, 20)]
     assert to_repair(kucoin) == days
     kucoin.run("funding_rates", [f"{day}|kucoin" for day in days])
     kucoin.run("funding_completeness", [f"{LAST}|kucoin"])
@@ -160,4 +160,4 @@ def test_what_was_stored_in_time_stays_when_the_exchange_has_forgotten_it(kucoin
     assert judged(kucoin, HOURLY, LATER_DAY)["n_unrecoverable"] == 489 + 20
     assert judged(kucoin, FOUR_HOURLY, LATER_DAY)["n_unrecoverable"] == 48
     assert failed_checks(results, "funding_completeness")["gaps_can_be_closed"] == "WARN"
-    assert to_repair(kucoin) == [f"2025-04-{day}" for day in range(13, 20)]
+    assert to_repair(kucoin) == [f"2025-04-{day}" for day in range(12, 20)]

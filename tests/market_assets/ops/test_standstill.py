@@ -353,10 +353,10 @@ def test_what_somebody_turned_on_meanwhile_is_left(instance: dg.DagsterInstance,
     one.stop("", "me", wait_s=60)
     (follow,) = [state for state in instance.all_instigator_state() if state.instigator_name == FOLLOW]
     instance.update_instigator_state(follow.with_status(InstigatorStatus.RUNNING))
-    (gone,) = [state for state in instance.all_instigator_state() if state.instigator_name == "funding_repair"]
+    (gone,) = [state for state in instance.all_instigator_state() if state.instigator_name == "gap_repair"]
     instance.delete_instigator_state(gone.instigator_origin_id, gone.selector_id)
     started = one.start()
-    assert {entry.name for entry in started.left} == {FOLLOW, "funding_repair"}
+    assert {entry.name for entry in started.left} == {FOLLOW, "gap_repair"}
     assert stored(instance)[FOLLOW] == InstigatorStatus.RUNNING
 
 

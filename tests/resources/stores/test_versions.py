@@ -81,10 +81,10 @@ def test_pruning_keeps_the_last_versions_and_the_young_ones(store):
     for day in range(6):
         publish(store, day, float(day))
     with clock.frozen(START + timedelta(days=10)):
-        assert store.prune(TICKS, keep=3, days=30) == 0
-        assert store.prune(TICKS, keep=10, days=0) == 0
+        assert store.prune(TICKS, keep=3, days=30).removed == 0
+        assert store.prune(TICKS, keep=10, days=0).removed == 0
         # superseded on days 1 to 5; beyond the last two: days 1, 2, 3; over 7.5 days ago: days 1 and 2
-        assert store.prune(TICKS, keep=2, days=7) == 2
+        assert store.prune(TICKS, keep=2, days=7).removed == 2
     assert [manifest.published_at.day for manifest in store.versions(TICKS, KEY)] == [3, 4, 5, 6]
     assert store.read(TICKS, as_of=START + timedelta(days=2))["price"].to_list() == [2.0, 3.0]
 
@@ -117,9 +117,9 @@ def test_pruning_a_live_table_goes_by_number_alone(reopened):
         publish(store, day, float(day), contract=LIVE)
         publish(store, day, float(day), OTHER, contract=LIVE)
     with clock.frozen(START + timedelta(days=5)):
-        assert store.prune(LIVE, keep=9, days=30) == 0
-        assert store.prune(LIVE, keep=1, days=30) == 2 * 3
-        assert store.prune(LIVE, keep=0, days=30) == 2 * 1
+        assert store.prune(LIVE, keep=9, days=30).removed == 0
+        assert store.prune(LIVE, keep=1, days=30).removed == 2 * 3
+        assert store.prune(LIVE, keep=0, days=30).removed == 2 * 1
     assert kept_days(store, LIVE) == [5]
     assert store.read(LIVE, [KEY])["price"].to_list() == [4.0, 5.0]
 

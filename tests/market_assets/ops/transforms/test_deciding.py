@@ -201,11 +201,12 @@ def test_a_silence_says_nothing_and_its_end_one_message(pattern: str) -> None:
     told_before = Timeline()
     assert told_before.every(60, 0, 60, late) == ["open critical bars_minute"]
     for line in (time_line, told_before):
-        line.silences.append(Silence(pattern, NOON + timedelta(hours=8)))
-        assert line.every(600, 120, 8 * HOUR - 60, late) == []
-    assert time_line.at(8 * HOUR, late) == ["open critical bars_minute"]
-    assert told_before.at(8 * HOUR, late)[0] == "remind critical bars_minute"
-    assert time_line.every(60, 8 * HOUR + 60, 8 * HOUR + 600, late) == []
+        line.silences.append(Silence(pattern, NOON + timedelta(minutes=50)))
+        assert line.every(300, 120, 50 * MINUTE - 1, late) == []
+    assert time_line.at(50 * MINUTE, late) == ["open critical bars_minute"]
+    assert told_before.at(50 * MINUTE, late) == ["remind critical bars_minute"]
+    for line in (time_line, told_before):
+        assert line.every(60, 51 * MINUTE, 60 * MINUTE, late) == []
 
 
 def test_what_goes_under_a_silence_goes_quietly_and_others_are_told() -> None:

@@ -11,9 +11,9 @@ from market_assets.core import clock
 from market_assets.core.partitions import key_of
 from market_assets.core.settings import RateBudget
 from market_assets.settings import Settings, load
-from resources.bars_plan import BackfillTooLarge, Plan, plan
 from resources.http.budget import WindowUse
 from resources.http.errors import BudgetExhausted
+from resources.plans.bars import BackfillTooLarge, Plan, plan
 from resources.vendors.alphavantage import AlphaVantage
 from resources.vendors.registry import Vendors
 from tests.resources.minute_sources import COIN, DAY, NOW, TODAY, Desk

@@ -4,11 +4,11 @@ Each day is planned on the first source of its chain that can be asked for it. A
 left of a day's budget is refused, with the number of days that it would take.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Self
 
 from market_assets.bars.instruments import Bound
 from market_assets.core.errors import MarketAssetsError
@@ -17,6 +17,7 @@ from market_assets.settings import Settings
 from resources.bars_fetch import window_of
 from resources.http.errors import VendorError
 from resources.minute_answers import Answers, Window, block_of
+from resources.plans.asking import days_needed
 from resources.vendors.registry import Vendors
 from resources.vendors.yahoo_minutes import HISTORY
 
@@ -45,9 +46,7 @@ class Need:
     @property
     def days_needed(self) -> int:
         """Days that the budget makes it take, today included."""
-        if self.left_today is None or self.per_day is None or self.requests <= self.left_today:
-            return 1
-        return 1 + math.ceil((self.requests - self.left_today) / self.per_day)
+        return days_needed(self.requests, self.left_today, self.per_day)
 
     @property
     def text(self) -> str:
@@ -107,28 +106,25 @@ class Plan:
 
 def plan(settings: Settings, vendors: Vendors, keys: Sequence[str], as_of: datetime) -> Plan:
     """The plan of these partitions (`2026-10-05|EURUSD`). Asks no vendor."""
-    return _Planner(settings, vendors, Answers.of(settings, vendors), as_of).plan(keys)
+    return Planner.of(settings, vendors, as_of).plan(keys)
 
 
 @dataclass(frozen=True)
-class _Planner:
+class Planner:
+    """Who can be asked for what."""
+
     settings: Settings
-    vendors: Vendors
     answers: Answers
     as_of: datetime
 
+    @classmethod
+    def of(cls, settings: Settings, vendors: Vendors, as_of: datetime) -> Self:
+        """By the settings, and what sources have refused before."""
+        return cls(settings, Answers.of(settings, vendors), as_of)
+
     def plan(self, keys: Sequence[str]) -> Plan:
-        served: dict[Bound, list[Window]] = defaultdict(list)
-        unserved: dict[tuple[str, str], list[date]] = defaultdict(list)
-        for day, symbol in sorted(map(day_and_name, keys)):
-            window = window_of(self.settings, symbol, day, self.as_of)
-            if window is None:
-                continue
-            bound, reason = self._first(symbol, window)
-            if bound is None:
-                unserved[symbol, reason].append(day)
-            else:
-                served[bound].append(window)
+        """What these partitions take."""
+        served, unserved = self.served(keys)
         return Plan(
             needs=tuple(self._needs(served)),
             unserved=tuple(Unserved(symbol, tuple(days), why) for (symbol, why), days in sorted(unserved.items())),
@@ -136,10 +132,25 @@ class _Planner:
             fits=self._fitting(served),
         )
 
-    def _first(self, symbol: str, window: Window) -> tuple[Bound | None, str]:
-        """The first that can be asked for a day; None with the reasons why nobody can."""
+    def served(self, keys: Sequence[str]) -> tuple[dict[Bound, list[Window]], dict[tuple[str, str], list[date]]]:
+        """The days that each place is asked for; the days of a symbol that nobody can be asked for, by reason."""
+        served: dict[Bound, list[Window]] = defaultdict(list)
+        unserved: dict[tuple[str, str], list[date]] = defaultdict(list)
+        for day, symbol in sorted(map(day_and_name, keys)):
+            window = window_of(self.settings, symbol, day, self.as_of)
+            if window is None:
+                continue
+            bound, reason = self.first(self.settings.bars.chain(symbol), window)
+            if bound is None:
+                unserved[symbol, reason].append(day)
+            else:
+                served[bound].append(window)
+        return served, unserved
+
+    def first(self, chain: Sequence[Bound], window: Window) -> tuple[Bound | None, str]:
+        """The first of a chain that can be asked for a day; None with the reasons why nobody can."""
         reasons: list[str] = []
-        for bound in self.settings.bars.chain(symbol):
+        for bound in chain:
             why = self._refusal(bound, window)
             if why is None:
                 return bound, ""
@@ -162,7 +173,7 @@ class _Planner:
         return None
 
     def _needs(self, served: Mapping[Bound, Sequence[Window]]) -> list[Need]:
-        requests, days = self._requests(served), Counter[str]()
+        requests, days = self.requests(served), Counter[str]()
         for bound, windows in served.items():
             days[bound.source] += len(windows)
         return [self._need(source, days[source], n) for source, n in sorted(requests.items())]
@@ -179,7 +190,7 @@ class _Planner:
             per_minute=None if minute is None else minute.limit,
         )
 
-    def _requests(self, served: Mapping[Bound, Sequence[Window]]) -> Counter[str]:
+    def requests(self, served: Mapping[Bound, Sequence[Window]]) -> Counter[str]:
         """Source -> requests, as many days together as one may cover."""
         asked = Counter[str]()
         for bound, windows in served.items():
