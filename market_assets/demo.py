@@ -48,6 +48,8 @@ _CRYPTO_DAYS, _CRYPTO_SIGNAL_DAYS = 36, 10
 #: minutes of an index, a currency, gold and a coin: of days enough to warm up the indicators of the last ones
 _BARS_SYMBOLS = ("NAS100", "XAUUSD", "EURUSD", "BTCUSD")
 _BARS_DAYS, _BARS_VALUE_DAYS, _BARS_SIGNAL_DAYS = 16, 6, 3
+#: days whose condition is judged
+_CONDITION_DAYS = 7
 _PREFERRED_PORTS = {"dagster": 3000, "app": 8050, "sandbox": 8051}
 
 
@@ -169,6 +171,7 @@ class Demo:
         from market_assets.equities.universe import active_symbols, add_symbol, with_listing
         from market_assets.funding.partitions import DAY as FUNDING_DAY
         from market_assets.instance import materialize_range, prepare
+        from market_assets.ops.partitions import DAY as OPS_DAY
         from resources.stores import open_store
 
         found = settings()
@@ -225,6 +228,11 @@ class Demo:
                 (["bars_signals", "bars_outcomes"], of_alphas),
                 (["bars_reconciliation"], of_bars[-2 * n_bars :]),
                 (["bars_source_health"], bars_days[-2:]),
+                (["ops_gaps"], None),
+                (["ops_condition"], OPS_DAY.get_partition_keys()[-_CONDITION_DAYS:]),
+                (["ops_backup"], None),
+                (["ops_restore_drill"], None),
+                (["ops_retention"], None),
             ):
                 task = progress.add_task(", ".join(assets), total=1)
                 results = materialize_range(defs, instance, assets, keys, raise_on_error=False)

@@ -17,6 +17,9 @@ _WRAPPERS = (
     "DagsterExecutionStepExecutionError",
     "DagsterExecutionLoadInputError",
     "DagsterExecutionHandleOutputError",
+    "DagsterUserCodeProcessError",
+    "SensorExecutionError",
+    "ScheduleExecutionError",
 )
 
 

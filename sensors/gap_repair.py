@@ -19,6 +19,7 @@ import dagster as dg
 import polars as pl
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunsFilter
 
+from market_assets.btc.checks import POINT_IN_TIME
 from market_assets.core import clock, partitions
 from market_assets.core.errors import MarketAssetsError
 from market_assets.core.gaps import FOUND
@@ -156,7 +157,8 @@ class _Round:
                 self.log.repair_asked(table, covered, now.date())
             n_try = max(tries[key] for key in covered) + 1
             told = {**partitions.range_tags(*span), **tags, REPAIR_TAG: table, COST_TAG: json.dumps(cost)}
-            requests.append(_asked(table, f"repair:{table}:{':'.join(span)}:{n_try}:{now:%FT%TZ}", told))
+            run_key = f"repair:{table}:{':'.join(span)}:{n_try}:{now:%FT%TZ}"
+            requests.append(_asked(table, run_key, told, self._checks(table)))
         return requests
 
     def _affordable(self, table: str, keys: Sequence[str], order: list[list[str]]) -> Sequence[str]:
@@ -203,6 +205,12 @@ class _Round:
             for year, at in sorted(years)
         ]
 
+    def _checks(self, table: str) -> list[dg.AssetCheckKey]:
+        """Its checks, without the one that asks the vendor."""
+        assert self.context.repository_def is not None
+        every = self.context.repository_def.asset_graph.get(dg.AssetKey(table)).check_keys
+        return sorted(key for key in every if key.name != POINT_IN_TIME)
+
     def _order(self, table: str) -> list[list[str]]:
         assert self.context.repository_def is not None
         definition = self.context.repository_def.asset_graph.get(dg.AssetKey(table)).partitions_def
@@ -234,8 +242,15 @@ def _result(requests: list[dg.RunRequest], else_said: str, cursor: str) -> dg.Se
     return dg.SensorResult(skip_reason=else_said, cursor=cursor)
 
 
-def _asked(asset: str, run_key: str, tags: dict[str, str] | None = None) -> dg.RunRequest:
-    return dg.RunRequest(run_key=run_key, asset_selection=[dg.AssetKey(asset)], tags=tags or {})
+def _asked(
+    asset: str,
+    run_key: str,
+    tags: dict[str, str] | None = None,
+    checks: list[dg.AssetCheckKey] | None = None,
+) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=run_key, asset_selection=[dg.AssetKey(asset)], asset_check_keys=checks, tags=tags or {}
+    )
 
 
 def _settled_in() -> Collection[str]:

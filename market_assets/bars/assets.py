@@ -25,8 +25,8 @@ from market_assets.settings import settings
 from resources.bars_compare import compare
 from resources.bars_fetch import BarsFetch
 from resources.bars_macro import observations
-from resources.plans.bars import plan
 from resources.partition_fetch import PartitionFetch
+from resources.plans.bars import plan
 from resources.sentiment_plugin import sentiment
 from resources.source_facts import source_facts, unmarked
 from resources.stores.protocol import PartitionStore, Stored

@@ -125,10 +125,13 @@ def reconciliation(
 
 
 def scanner_stats(*, as_of: Moment | None = None, store: PartitionStore | None = None) -> BarsScannerStats:
-    """What the scanner did on the newest day that it looked at: symbols, alphas, fired, accepted, reasons, profile."""
+    """What the scanner did on the newest day that it looked at: symbols, alphas, fired, accepted, reasons, profile.
+
+    Before anything was looked at all counts are 0.
+    """
     asked = filled(store, FEATURES)
     looked = Wanted(FEATURES, columns=("symbol", "ts"), as_of=as_of)
-    day = max(looked.days(asked))
+    day = max(looked.days(asked), default=None)
     scanned = replace(looked, start=day, end=day).read(asked)
     fired = Wanted(SIGNALS, start=day, end=day, as_of=as_of).read(asked)
     return counted(scanned, fired, settings().bars.signals)

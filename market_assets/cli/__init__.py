@@ -6,7 +6,20 @@ from pathlib import Path
 
 import typer
 
-from market_assets.cli import backup, config, data, rollback, services, status, stop, stream, symbols
+from market_assets.cli import (
+    alerts,
+    backup,
+    config,
+    data,
+    plan,
+    retention,
+    rollback,
+    services,
+    status,
+    stop,
+    stream,
+    symbols,
+)
 from market_assets.core.errors import MarketAssetsError
 
 app = typer.Typer(
@@ -17,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(config.app, name="config", help="Check, show or start the settings file.")
 app.add_typer(symbols.app, name="symbols", help="The universe: list, add, remove.")
+app.add_typer(alerts.app, name="alerts", help="What is wrong now: list, acknowledge, silence, try the channels.")
 app.command()(services.sandbox)
 app.command()(services.serve)
 app.command()(stream.stream)
@@ -24,10 +38,12 @@ app.command()(services.demo)
 app.command()(status.status)
 app.command()(data.health)
 app.command()(data.export)
+app.command()(plan.plan)
 app.command()(stop.stop)
 app.command()(stop.start)
 app.command()(backup.backup)
 app.command()(backup.restore)
+app.command()(retention.retention)
 app.command()(rollback.rollback)
 
 

@@ -11,6 +11,7 @@ from market_assets.core.settings import Section
 
 _VARIABLE = re.compile(r"^[A-Z][A-Z0-9_]*$")
 Ratio = Annotated[float, Field(ge=0, le=1)]
+Load = Annotated[float, Field(ge=0)]
 
 
 class QuietHours(Section):
@@ -50,7 +51,7 @@ class AlertSettings(Section):
     optional_notices: bool = Field(False, description="Also tell of what is no failure, such as a pair worth a notice")
     disk_used: tuple[Ratio, Ratio] = Field((0.80, 0.90), description="Share of the disk that warns, that is an error")
     memory_used: tuple[Ratio, Ratio] = (0.75, 0.90)
-    cpu_used: tuple[Ratio, Ratio] = Field((0.70, 0.90), description="Load of 15 minutes by cores")
+    cpu_used: tuple[Load, Load] = Field((0.70, 0.90), description="Load of 15 minutes by cores, which may exceed one")
     budget_left: Ratio = Field(0.20, description="Share of a day's budget that is left when it warns")
     heartbeat_s: float = Field(120.0, gt=0, description="Age of a daemon's heartbeat that is an error")
     late_periods: tuple[float, float] = Field((2.0, 4.0), description="Periods a schedule or sensor may be late")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from market_assets.ops.settings import AlertSettings
 from market_assets.ops.transforms.incidents import RULES, Due, Finding, Severity
 from resources.alerting.records import Entry, Text
-from resources.http import redact
 
 _NAMED = 10
 
@@ -34,7 +33,7 @@ def message(due: Due, entry: Entry, attached: Sequence[Entry], settings: AlertSe
         f"What to do: {root}/runbook#{runbook_anchor(finding)}",
     ]
     title = f"{_heading(due, incident.finding.severity)}: {finding.subject} {finding.check}"
-    return Text(redact.text(title), redact.text("\n".join(lines)))
+    return Text(title, "\n".join(lines))
 
 
 def _heading(due: Due, own: Severity) -> str:

@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +18,7 @@ from resources.backup.databases import check_can_restore, restore_postgres
 from resources.backup.lake import link
 from resources.backup.manifest import Backup, BackupRefused, FileFacts, facts_of
 from resources.backup.plain import left_out, variables_named
+from resources.backup.taking import UNFINISHED
 from resources.backup.verifying import verify as verified
 from resources.backup.verifying import walk
 
@@ -63,15 +64,17 @@ def restore(
     _check_empty(home)
     with ExitStack() as undo:
         try:
-            absent = [path for path in (home, *home.parents) if not path.exists()]
+            for absent in (path for path in reversed((home, *home.parents)) if not path.exists()):
+                undo.callback(_removed_if_empty, absent)
             # inside the home: what is moved out of it stays on one file system
-            staging = home / f".{uuid.uuid4().hex}.part"
-            undo.callback(_removed, absent[-1] if absent else staging)
+            staging = home / f".{uuid.uuid4().hex}{UNFINISHED}"
+            undo.callback(_removed, staging)
             staging.mkdir(parents=True)
             place(backup, staging)
             for dump, address in databases.items():
-                undo.callback(_emptied, address)
                 restore_postgres(staging / dump, address)
+                # not before: what fails there has put nothing in, and what is there then is somebody else's
+                undo.callback(_emptied, address)
             if verify:
                 prove(stated, staging, database)
             by_hand = _by_hand(stated, staging)
@@ -177,8 +180,13 @@ def _emptied(address: str) -> None:
 def _removed(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
+
+
+def _removed_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _by_hand(stated: Backup, home: Path) -> tuple[tuple[str, str], ...]:

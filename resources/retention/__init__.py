@@ -9,6 +9,6 @@ exchanges   the funding rows of an exchange that is asked no more
 thinning    all of them, one row each
 """
 
-from resources.retention.thinning import thin_out
+from resources.retention.thinning import BROKE_OFF, thin_out
 
-__all__ = ["thin_out"]
+__all__ = ["BROKE_OFF", "thin_out"]

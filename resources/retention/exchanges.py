@@ -45,7 +45,7 @@ def _thin(exchange: str, most_rows: int, job: Job, tally: Tally) -> None:
         )
         return
     for table, one in found[:MOST_PARTITIONS]:
-        tally.add(Removed(removed=one.rows, bytes=job.drop(table, one.partition)))
+        tally.add(job.drop(table, one, count=one.rows))
     if len(found) > MOST_PARTITIONS:
         tally.notes.append(f"{len(found) - MOST_PARTITIONS:,} of its {len(found):,} partitions go next time")
     over_several = [table.name for table in tables if table not in cut and _tells_exchanges(table)]

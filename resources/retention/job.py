@@ -9,7 +9,7 @@ import dagster as dg
 from market_assets.core.contracts import Contract
 from market_assets.settings import Settings
 from resources.removed import Removed
-from resources.stores.protocol import PartitionStore
+from resources.stores.protocol import Manifest, PartitionStore
 
 #: partitions that one call drops of a table or exchange at most
 MOST_PARTITIONS = 5_000
@@ -30,12 +30,11 @@ class Job:
         """The instant so many days before."""
         return self.now - timedelta(days=days)
 
-    def drop(self, table: Contract, partition: str) -> int:
-        """Drop a partition; returns the bytes of all its versions. A dry run only counts them."""
-        size = sum(version.bytes for version in self.store.versions(table, partition))
+    def drop(self, table: Contract, one: Manifest, *, count: int = 1) -> Removed:
+        """Drop a partition, which counts as so many things, with the bytes of its current version."""
         if not self.dry_run:
-            self.store.drop(table, partition)
-        return size
+            self.store.drop(table, one.partition)
+        return Removed(removed=count, bytes=one.bytes)
 
 
 @dataclass

@@ -55,4 +55,4 @@ def _thin(table: str, days: int, job: Job, tally: Tally) -> None:
     if len(due) > MOST_PARTITIONS:
         tally.notes.append(f"{len(due):,} are due, and at most {MOST_PARTITIONS:,} go at once: the others go next time")
     for one in due[:MOST_PARTITIONS]:
-        tally.add(Removed(removed=1, bytes=job.drop(kept, one.partition)))
+        tally.add(job.drop(kept, one))

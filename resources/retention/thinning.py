@@ -16,6 +16,9 @@ from resources.stores import open_store
 
 log = logging.getLogger(__name__)
 
+#: what the detail of a kind says that failed
+BROKE_OFF = "broke off:"
+
 
 def thin_out(settings: Settings, instance: dg.DagsterInstance | None, now: datetime, *, dry_run: bool) -> pl.DataFrame:
     """Remove what is past its time; one row of OpsRetention per kind. A dry run counts the same and touches nothing.
@@ -55,7 +58,7 @@ def _row(job: Job, kind: Kind) -> dict[str, object]:
         kind.thin(job, tally)
     except Exception as failed:  # noqa: BLE001 - whatever it is, the others go on
         log.warning("retention of %s broke off: %s", kind.what, redact.text(repr(failed)))
-        tally.notes.append(redact.text(f"broke off: {failed}"))
+        tally.notes.append(redact.text(f"{BROKE_OFF} {failed}"))
     return {
         "what": kind.what,
         "rule": kind.rule,

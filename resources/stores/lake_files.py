@@ -115,7 +115,9 @@ def manifest_of(path: str) -> Manifest | None:
             identity = _identity(os.fstat(handle.fileno()))
             manifest = _from_metadata(path, pl.read_parquet_metadata(handle), identity)
     except OSError as failed:
-        return _nothing_there(failed)
+        if not _is_nothing_there(failed):
+            raise
+        return None
     _manifests.put(path, identity, manifest, 1)
     return manifest
 
@@ -142,7 +144,9 @@ def decode(path: str, columns: Collection[str] | None = None, *, keep: bool = Tr
                 wanted = [name for name in columns if name in schema]
             frame = pl.read_parquet(body, columns=wanted)
     except OSError as failed:
-        return _nothing_there(failed)
+        if not _is_nothing_there(failed):
+            raise
+        return None
     stored = column_types(frame.schema if schema is None else schema)
     decoded = Decoded(frame, manifest, stored)
     if keep and not large:
@@ -150,10 +154,9 @@ def decode(path: str, columns: Collection[str] | None = None, *, keep: bool = Tr
     return decoded
 
 
-def _nothing_there(failed: OSError) -> None:
-    """No such file, or a name that no file can have; any other failure is raised."""
-    if failed.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
-        raise failed
+def _is_nothing_there(failed: OSError) -> bool:
+    """Whether there is no such file, or the name is one that no file can have."""
+    return failed.errno in (errno.ENOENT, errno.ENAMETOOLONG)
 
 
 def _identity(stat: os.stat_result) -> Identity:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 
@@ -64,7 +65,12 @@ def both() -> Iterator[dg.MaterializeResult]:
     yield dg.MaterializeResult("both_b")
 
 
-DEFS = dg.Definitions(assets=[*ASSETS, both], asset_checks=CHECKS, executor=dg.in_process_executor)
+@dg.sensor(asset_selection="names")
+def watched() -> None:
+    return None
+
+
+DEFS = dg.Definitions(assets=[*ASSETS, both], asset_checks=CHECKS, sensors=[watched], executor=dg.in_process_executor)
 GRAPH = DEFS.resolve_asset_graph()
 
 
@@ -90,10 +96,10 @@ def judge(instance: dg.DagsterInstance, *assets: str) -> dg.ExecuteInProcessResu
 
 
 @contextmanager
-def fresh_instance() -> Iterator[dg.DagsterInstance]:
-    """An instance with two venues, where everything passes."""
+def fresh_instance(folder: Path | None = None) -> Iterator[dg.DagsterInstance]:
+    """An instance with two venues, where everything passes; one in a folder knows ticks as well."""
     for ends in (FAILS, BREAKS, STORES):
         ends.clear()
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp(str(folder)) if folder else dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("venues", ["apex", "bolt"])
         yield instance

@@ -20,7 +20,7 @@ from resources.plans import requests_of
 from sensors.gap_repair import gap_repair_sensor
 from tests.desk import Sandbox, opened
 from tests.sensors.chaos_holes import derive, punched
-from tests.sensors.chaos_home import DAY, HOUR, MONDAY, Punched
+from tests.sensors.chaos_home import DAY, HOUR, MONDAY, Punched, execute
 
 VENDORS = (
     *("polygon", "yahoo", "glassnode", "bybit", "kucoin", "binance_usdm", "binance_archive"),
@@ -76,15 +76,16 @@ class Daemon:
 
     def tick(self, now: datetime) -> Round:
         """One evaluation, and its runs."""
-        # not by the desk: its graph does not depend on the clock, and takes a second to build
         self.desk.monkeypatch.setenv("MARKET_ASSETS_NOW", now.isoformat())
         if dg.AssetKey("ops_gaps") not in self.desk.defs.resolve_asset_graph().get_all_asset_keys():  # TEMP
             from market_assets.core.market_asset import market_asset
             from market_assets.gap_finders import known_gaps
             from market_assets.ops import schemas
+
             @market_asset(schemas.OpsGaps)
             def ops_gaps(store: dg.ResourceParam[Any]) -> pl.DataFrame:
                 return known_gaps(store, self.desk.settings, clock.now())
+
             self.desk._defs = dg.Definitions.merge(self.desk.defs, dg.Definitions(assets=[ops_gaps]))
         context = dg.build_sensor_context(instance=self.desk.instance, definitions=self.desk.defs, cursor=self.cursor)
         result = self.sensor.evaluate_tick(context)
@@ -99,13 +100,16 @@ class Daemon:
             keys = self.covered(asset.to_user_string(), request.tags)
             made.planned.update(requests_of(self.desk.settings, asset.to_user_string(), keys, clock.now()))
             covered.setdefault(asset.to_user_string(), set()).update(keys)
-            self.desk.defs.resolve_implicit_global_asset_job_def().execute_in_process(
-                instance=self.desk.instance, asset_selection=[asset], tags=dict(request.tags), raise_on_error=False
-            )
+            execute(self.desk, [asset.to_user_string()], request.tags, request.asset_check_keys)
         self.follow(covered, made)
         made.sent.update({vendor: sum(self.desk.sandbox.asked(vendor).values()) for vendor in VENDORS})
         self.rounds.append(made)
-        print(now, time.process_time(), made.asked, {v:(n, made.planned[v]) for v,n in made.sent.items() if n or made.planned[v]})
+        print(
+            now,
+            time.process_time(),
+            made.asked,
+            {v: (n, made.planned[v]) for v, n in made.sent.items() if n or made.planned[v]},
+        )
         return made
 
     def follow(self, covered: dict[str, set[str]], made: Round) -> None:
@@ -134,7 +138,7 @@ def repaired(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
         first = found_gaps(desk.store, desk.settings, clock.now())
         daemon = Daemon(home)
         daemon.run(clock.instant(MONDAY))
-        desk.materialize("ops_gaps")
+        execute(desk, ["ops_gaps"], {})
         whole = {(hole.table, hole.partition) for hole in home.holes if hole.kind == "ours"}
         after = {(table, key): desk.store.read(contract(table), [key]) for table, key in whole}
         yield Repaired(home, first, daemon.rounds, desk.read("ops_gaps"), after)

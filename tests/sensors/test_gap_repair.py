@@ -45,9 +45,7 @@ D3, D4, D5 = ("2026-11-03", "2026-11-04", "2026-11-05")
 
 @pytest.fixture(scope="module")
 def defs() -> dg.Definitions:
-    from market_assets.ops import assets as ops_assets  # TEMP
-
-    return dg.Definitions.merge(build_defs(settings()), dg.Definitions(assets=ops_assets.ASSETS[:1]))
+    return build_defs(settings())
 
 
 class Ticks:

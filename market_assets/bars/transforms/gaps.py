@@ -51,7 +51,7 @@ def typed(days: pl.DataFrame, lacking: pl.DataFrame, rejected: pl.DataFrame, coi
             is_empty=pl.col("n_rows").fill_null(0) == 0,
             is_of_a_coin=pl.col("ts").is_in(coins["ts"].implode()),
         )
-        .with_columns(is_day_answered=pl.col("is_answered").all().over(_OF_DAY))
+        .with_columns(is_day_answered=(pl.col("is_answered") & pl.col("outcome").is_null()).all().over(_OF_DAY))
         .with_columns(is_calendar_answered=pl.col("is_day_answered").any().over("calendar", "day"))
         .with_columns(_why())
         .unnest("why")

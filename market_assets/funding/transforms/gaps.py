@@ -100,7 +100,7 @@ def _why() -> pl.Expr:
         .when(slot < pl.col("history_floor"))
         .then(_told("vendor_has_no_data", "older than what its exchange keeps of it"))
         .when(~pl.col("is_active"))
-        .then(_told("vendor_has_no_data", "delisted since: nobody asks for it any more"))
+        .then(_told("ours", "delisted since, and its exchange may still serve it"))
         .when(everyone)
         .then(_told("ours", "every contract of the exchange lacks settlements of that day, which it serves afterwards"))
         .otherwise(_told("ours", "its exchange serves it afterwards"))

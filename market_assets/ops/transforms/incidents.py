@@ -30,6 +30,7 @@ RULES = frozenset(
         "cpu_used",
         "backup_age",
         "backup_drill",
+        "last_success",
         "api_errors",
         "cache_hits",
     }

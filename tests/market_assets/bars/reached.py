@@ -20,10 +20,10 @@ from market_assets.bars.transforms.signals.scoring import Score, judged
 from market_assets.bars.transforms.sizing import caps
 from market_assets.settings import settings
 from resources.bars_fetch import BARS, window_of
-from resources.plans.bars import plan
 from resources.http.errors import AllSourcesFailed
 from resources.minute_answers import Window
 from resources.minute_chain import Wanted
+from resources.plans.bars import plan
 from resources.stream.bars.assembly import bars_collector
 from resources.vendors.registry import Vendors
 from schedules.bars import bars_schedules

@@ -3,58 +3,25 @@
 import json
 import logging
 import multiprocessing
-import os
 import sqlite3
-from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from market_assets.ops.settings import AlertSettings, QuietHours
 from market_assets.ops.transforms.incidents import Finding
-from resources.alerting.book import IncidentBook
-from resources.alerting.records import Message
 from resources.alerting.round import AlertRound, Collected, RoundReport
 from resources.http import redact
 from tests.resources.alerting.conftest import Mailbox
+from tests.resources.alerting.rounds import DISK, LATE, NOON, SETTINGS, Rounds, dies, rounds_at_once
 from tests.resources.vendor_host import Host, Says
-
-NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
-CHANNELS = {"desk": "DESK", "boss": "BOSS"}
-SETTINGS = AlertSettings(
-    channels=CHANNELS, critical=("desk", "boss"), warning=("desk",), settle_s=0, timeout_s=5, app_url="http://app.here/"
-)
-DISK = Finding("disk", "disk_used", "", "ERROR", "The disk is 93 % full.", NOON)
-LATE = Finding("bars_minute", "freshness", "", "WARN", "Its last bar is 20 minutes old.", NOON, "2026-11-03|AAPL")
 
 
 @pytest.fixture
-def desk(home: Path, webhook: Host) -> "Rounds":
+def desk(home: Path, webhook: Host) -> Rounds:
     """Rounds whose channel `desk` is the webhook."""
     return Rounds(home, {"DESK": hook(webhook)})
-
-
-class Rounds:
-    """Rounds of one home, whatever is found at each."""
-
-    def __init__(self, home: Path, environment: Mapping[str, str], settings: AlertSettings = SETTINGS) -> None:
-        self.book, self.environment, self.settings = IncidentBook(home), dict(environment), settings
-        self.at = NOON
-
-    def run(self, *found: Finding, later: timedelta = timedelta(seconds=30)) -> RoundReport:
-        """A round half a minute after the one before."""
-        self.at += later
-        look = AlertRound(self.settings, self.book, lambda now: Collected(found), self.environment)
-        return look.run(self.at)
-
-    def message(self, id: int = 1) -> Message:
-        """The first message of an incident."""
-        return self.book.outbox.of_incident(id)[0]
-
-    def told(self, id: int = 1) -> list[tuple[str, bool | None]]:
-        """Channel and whether it took it, of every attempt of the first message of an incident."""
-        return [(one.channel, one.is_taken) for one in self.book.outbox.attempts(self.message(id).id)]
 
 
 def hook(host: Host, path: str = "/hook") -> str:
@@ -237,17 +204,13 @@ def test_no_key_gets_into_the_book_or_a_message(
     assert [key for key in (b"PolygonKey123", b"T0KenOfDesk", b"T0KenOfBoss") if key in shown] == []
 
 
-def _rounds(home: Path, environment: dict[str, str], gate, reports) -> None:
-    for _ in range(3):
-        gate.wait()
-        reports.put(Rounds(home, environment).run(DISK))
-
-
 def test_two_processes_with_a_round_at_once_tell_it_once(home: Path, webhook: Host) -> None:
     """One of them does the round, or both one after the other: one incident, one message."""
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     gate, reports = context.Barrier(2), context.Queue()
-    workers = [context.Process(target=_rounds, args=(home, {"DESK": hook(webhook)}, gate, reports)) for _ in range(2)]
+    workers = [
+        context.Process(target=rounds_at_once, args=(home, {"DESK": hook(webhook)}, gate, reports)) for _ in range(2)
+    ]
     for worker in workers:
         worker.start()
     found = [reports.get(timeout=60) for _ in range(6)]
@@ -267,28 +230,13 @@ def test_a_round_while_another_runs_does_nothing(desk: Rounds, webhook: Host) ->
     assert desk.run(DISK).n_sent == 1
 
 
-def _dies_at(home: Path, environment: dict[str, str], request: str) -> None:
-    """Ends like `kill -9` when the message has been taken, before or after that is noted."""
-    rounds = Rounds(home, environment)
-    noted = rounds.book.outbox.ended
-
-    def ended(attempt_id: int, *, taken: bool, said: str, at: datetime) -> None:
-        if request == "before":
-            os._exit(9)
-        noted(attempt_id, taken=taken, said=said, at=at)
-        os._exit(9)
-
-    rounds.book.outbox.ended = ended  # type: ignore[method-assign]
-    rounds.run(DISK, Finding("memory", "memory_used", "", "ERROR", "", NOON))
-
-
-@pytest.mark.parametrize(("dies", "sent"), [("after", [1, 1]), ("before", [2, 1])])
+@pytest.mark.parametrize(("when", "sent"), [("after", [1, 1]), ("before", [2, 1])])
 def test_a_process_that_dies_loses_no_message_and_repeats_none_that_was_noted(
-    home: Path, webhook: Host, dies: str, sent: list[int]
+    home: Path, webhook: Host, when: str, sent: list[int]
 ) -> None:
     """Of two messages the first was taken: the second is sent by the next round; the first again only if not noted."""
-    context = multiprocessing.get_context("fork")
-    worker = context.Process(target=_dies_at, args=(home, {"DESK": hook(webhook)}, dies))
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=dies, args=(home, {"DESK": hook(webhook)}, when))
     worker.start()
     worker.join(60)
     assert worker.exitcode == 9
@@ -299,7 +247,7 @@ def test_a_process_that_dies_loses_no_message_and_repeats_none_that_was_noted(
     assert sorted(posted(webhook).count(title) for title in set(posted(webhook))) == sorted(sent)
     assert posted(webhook).count(first[0]) == sent[0]
     begun = rounds.told(next(m.incident_id for m in map(rounds.message, (1, 2)) if m.text.title == first[0]))
-    assert begun == ([("desk", True)] if dies == "after" else [("desk", None), ("desk", True)])
+    assert begun == ([("desk", True)] if when == "after" else [("desk", None), ("desk", True)])
 
 
 def test_the_change_and_its_message_are_written_together_or_not_at_all(desk: Rounds, webhook: Host) -> None:

@@ -280,7 +280,7 @@ def test_a_backup_without_its_dump_is_refused(places: Places, monkeypatch: pytes
     with pytest.raises(DumpFailed, match="pg_restore is not on the PATH"):
         restore(whole, places.home, database=places.database)
     lacking = take(places.settings).path
-    with pytest.raises(BackupRefused, match="no dump of its database .*pg_dump is not on the PATH"):
+    with pytest.raises(BackupRefused, match=r"no dump of its database .*pg_dump is not on the PATH"):
         restore(lacking, places.home, database=places.database)
     assert untouched(places)
 

@@ -8,7 +8,7 @@ import pytest
 
 from market_assets.core.partitions import keys_of
 from market_assets.crypto.schemas import CryptoSignals
-from market_assets.tables import TABLES
+from market_assets.tables import QUARANTINES, TABLES
 from resources.crypto_fetch import KLINES
 from resources.plans import REQUESTS
 from resources.sandbox.synthetic import SyntheticBackend
@@ -44,8 +44,8 @@ def checked(house: House, table: str, keys: list[str]) -> dict[str, int]:
 
 
 def test_every_table_that_asks_is_fetched_here() -> None:
-    """None is left out of what is compared."""
-    assert FETCHES.keys() == REQUESTS.keys()
+    """None is left out of what is compared, and tables with a quarantine are those that vendors fill."""
+    assert FETCHES.keys() == REQUESTS.keys() >= {name.removeprefix("quarantine_") for name in QUARANTINES}
 
 
 def test_equities(house: House) -> None:
@@ -62,6 +62,14 @@ def test_a_symbol_that_was_listed_later_costs_a_look_at_its_listing(house: House
     """IPOX came to the market in 2021, and the universe does not know: the bars, then reference data."""
     assert checked(house, "equities_daily_bars", ["IPOX|2020", "IPOX|2021", "IPOX|2022"]) == {"polygon": 2}
     assert house.planned("equities_daily_bars", ["IPOX|2023"]) == {"polygon": 1}
+
+
+@pytest.mark.parametrize(("n", "expected"), [(20, 40), (21, 47)])
+def test_a_night_of_many_symbols_may_take_whole_market_requests_besides(house: House, n: int, expected: int) -> None:
+    """A request and a look at the listing each; from 21 symbols on up to five days of the whole market are tried."""
+    names = [f"S{number:02d}" for number in range(n)]
+    house.sections["equities"] = {"universe": [{"symbol": name} for name in names]}
+    assert house.planned("equities_daily_bars", [f"{name}|2026" for name in names]) == {"polygon": expected}
 
 
 def test_btc(house: House) -> None:

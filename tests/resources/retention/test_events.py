@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import dagster as dg
 import psycopg
@@ -26,30 +26,28 @@ from tests.resources.retention.runs import CHECK, Past
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 FAILED, CANCELED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED
-BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+BOTH = ["on_disk", pytest.param("made_in_postgres", marks=pytest.mark.postgres)]
 
 
-@pytest.fixture(params=BOTH, scope="module")
-def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """An instance whose storage is on disk, or in PostgreSQL."""
+@pytest.fixture(scope="module")
+def made_in_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """An instance whose storage is a database of its own."""
     home = tmp_path_factory.mktemp("dagster")
-    told: dict[str, Any] = {"telemetry": {"enabled": False}}
-    if request.param == "postgres":
-        server = request.getfixturevalue("postgres_server")
-        with psycopg.connect(server, autocommit=True) as admin:
-            admin.execute("CREATE DATABASE retention_of_events")
-        url = server.replace("/postgres?", "/retention_of_events?", 1)
-        told["storage"] = {"postgres": {"postgres_url": url}}
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE retention_of_events")
+    url = postgres_server.replace("/postgres?", "/retention_of_events?", 1)
+    told = {"telemetry": {"enabled": False}, "storage": {"postgres": {"postgres_url": url}}}
     (home / "dagster.yaml").write_text(yaml.safe_dump(told))
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
 
-@pytest.fixture
-def past(stored: dg.DagsterInstance) -> Past:
-    """It without any run."""
-    stored.wipe()
-    return Past(stored)
+@pytest.fixture(params=BOTH)
+def past(request: pytest.FixtureRequest) -> Past:
+    """An instance on disk or in PostgreSQL, without any run."""
+    instance: dg.DagsterInstance = request.getfixturevalue(request.param)
+    instance.wipe()
+    return Past(instance)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Which log files go."""
 
 import os
-from collections.abc import Iterator
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,9 +18,11 @@ NOW = datetime(2026, 8, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as fresh:
-        yield fresh
+def logged(on_disk: dg.DagsterInstance) -> Path:
+    """Where the instance keeps compute logs; there are none."""
+    root = Path(on_disk.compute_log_manager.get_captured_local_path(["any"], "out")).parent
+    shutil.rmtree(root, ignore_errors=True)
+    return root
 
 
 def written(file: Path, days_ago: float) -> Path:
@@ -52,32 +54,32 @@ def test_only_rotated_files_go(home: Path) -> None:
     assert not old.exists() and all(file.exists() for file in kept)
 
 
-def test_compute_logs_of_ended_runs_go_and_nothing_beside_them(instance: dg.DagsterInstance) -> None:
+def test_compute_logs_of_ended_runs_go_and_nothing_beside_them(on_disk: dg.DagsterInstance, logged: Path) -> None:
     """A run that is under way keeps its own, whatever their age, and so does one that was written to lately."""
-    root = Path(instance.compute_log_manager.get_captured_local_path(["any"], "out")).parent
-    running = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED).run_id
-    ended = create_run_for_test(instance, status=dg.DagsterRunStatus.SUCCESS).run_id
-    gone = [written(root / name / "compute_logs" / "one.err", 91) for name in (ended, "deleted-long-ago")]
+    running = create_run_for_test(on_disk, status=dg.DagsterRunStatus.STARTED).run_id
+    ended = create_run_for_test(on_disk, status=dg.DagsterRunStatus.SUCCESS).run_id
+    gone = [written(logged / name / "compute_logs" / "one.err", 91) for name in (ended, "deleted-long-ago")]
     kept = [
-        written(root / running / "compute_logs" / "one.err", 91),
-        written(root / "recent" / "compute_logs" / "one.err", 89),
-        written(root / "an_asset" / "partition", 500),
-        written(root / ended / "other" / "file", 500),
+        written(logged / running / "compute_logs" / "one.err", 91),
+        written(logged / "recent" / "compute_logs" / "one.err", 89),
+        written(logged / "an_asset" / "partition", 500),
+        written(logged / ended / "other" / "file", 500),
     ]
-    would = thinned(instance, dry_run=True)
+    would = thinned(on_disk, dry_run=True)
     assert all(file.exists() for file in gone)
-    assert thinned(instance) == would
+    assert thinned(on_disk) == would
     assert (would.total.examined, would.total.removed, would.total.bytes) == (4, 2, 8)
     assert not any(file.exists() for file in gone) and all(file.exists() for file in kept)
-    assert not (root / "deleted-long-ago").exists()
+    assert not (logged / "deleted-long-ago").exists()
 
 
-def test_a_call_removes_those_of_so_many_runs(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_removes_those_of_so_many_runs(
+    on_disk: dg.DagsterInstance, logged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And says that there are more."""
     monkeypatch.setattr(logs, "MOST_RUNS", 2)
-    root = Path(instance.compute_log_manager.get_captured_local_path(["any"], "out")).parent
     for n in range(3):
-        written(root / f"run-{n}" / "compute_logs" / "one.out", 91)
-    first, second = thinned(instance), thinned(instance)
+        written(logged / f"run-{n}" / "compute_logs" / "one.out", 91)
+    first, second = thinned(on_disk), thinned(on_disk)
     assert (first.total.removed, second.total.removed) == (2, 1)
     assert "go next time" in first.notes[0] and not second.notes

@@ -117,10 +117,10 @@ def test_settlements_older_than_the_exchange_keeps_are_the_vendors():
     ]
 
 
-def test_settlements_of_delisted_contracts_are_not_asked_for():
-    """After its last one it was not listed any more; before, nobody asks for it again."""
+def test_what_a_delisted_contract_lacks_at_its_end_was_never_settled():
+    """After its last one it only waited to be taken off the listing; a hole before may still be served."""
     gone = contract(BTC, (at(1), at(1), 1), (at(2), at(2), 1), is_active=False, last_event=at(1, 16))
-    assert [kind for *_, kind in shown(typed_of(gone))] == ["vendor_has_no_data", "not_listed"]
+    assert [kind for *_, kind in shown(typed_of(gone))] == ["ours", "not_listed"]
     assert [kind for *_, kind in shown(typed_of(gone | {"last_event": None}))] == ["not_listed"] * 2
 
 
