@@ -16,6 +16,7 @@ from dashboards.guard import Guard, RateLimit, is_loopback, refuse_open_bind
 from dashboards.pages import shell
 from dashboards.rest import (
     admin,
+    alerts,
     bars,
     bars_analytics,
     bars_live,
@@ -68,7 +69,21 @@ def create_app(settings: Settings) -> FastAPI:
     server = FastAPI(title=TITLE, version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
     server.state.services = app_services
     errors.register(server)
-    for part in (equities, btc, *_FUNDING, *_CRYPTO, *_BARS, admin, ops, health, metrics, removed, docs, runbook):
+    for part in (
+        equities,
+        btc,
+        *_FUNDING,
+        *_CRYPTO,
+        *_BARS,
+        admin,
+        ops,
+        alerts,
+        health,
+        metrics,
+        removed,
+        docs,
+        runbook,
+    ):
         server.include_router(part.router)
     server.include_router(removed.fallback)
     app_services.telemetry.add_gauges(lambda: gauges(app_services))

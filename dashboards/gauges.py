@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from dashboards import incidents
 from dashboards.bars_gauges import bars_gauges, minute_ages
 from dashboards.crypto_gauges import candle_ages, message_gauges, overlay_gauges
 from dashboards.freshness import overdue_seconds
@@ -17,7 +18,7 @@ _BREAKER_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
 def gauges(app: Services) -> Iterable[Family]:
-    """What is read at scrape time: tables, freshness, collectors, sources, cache, machine, scheduler."""
+    """What is read at scrape time: tables, freshness, collectors, sources, cache, machine, alerts, scheduler."""
     tables = app.data.tables()
     yield "table_rows", "Stored rows", ("asset",), [((t.name,), float(t.rows)) for t in tables]
     yield "table_partitions", "Stored partitions", ("asset",), [((t.name,), float(t.partitions)) for t in tables]
@@ -65,7 +66,22 @@ def gauges(app: Services) -> Iterable[Family]:
     yield "response_cache_hit_ratio", "Hits / lookups", (), [((), cache.hit_rate)]
     for name, value in machine(app.settings.home).items():
         yield name, "This process and its machine", (), [((), float(value) if value is not None else None)]
+    yield from _alerts(app)
     yield "scheduler_running", "1 while the scheduler's heartbeat is recent", (), [((), _scheduler(app))]
+
+
+def _alerts(app: Services) -> Iterable[Family]:
+    """Left out until somebody looked for the first time: nobody knows then whether anything is wrong."""
+    now, last = clock.wall(), app.incidents.last_round_at()
+    found = incidents.tally(incidents.current(app.incidents, now)) if last else None
+    yield (
+        "alerts_open",
+        "Incidents that no other explains and that are not silenced, by the worst of each",
+        ("severity",),
+        [(("ERROR",), float(found.errors)), (("WARN",), float(found.warnings))] if found else [],
+    )
+    age = (now - last).total_seconds() if last else None
+    yield "alerts_round_age_seconds", "Time since a round of alerts ended", (), [((), age)]
 
 
 def _freshness(app: Services) -> list[GaugeSample]:

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from market_assets.core.errors import MarketAssetsError
+from market_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, PartitionsDefinition
 
     from dashboards.backfills import Unfinished
 
-#: a daemon whose last heartbeat is older than this is not running (spec: alerts)
-HEARTBEAT_TOLERANCE_S = 120.0
 _MEMORY_S = 5.0
 
 _Answer = TypeVar("_Answer")
@@ -100,15 +99,16 @@ class Backfill:
 class Orchestrator:
     """Reads Dagster's instance. Every method raises OrchestratorUnavailable where it cannot."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, home: Path, heartbeat_s: float) -> None:
+        self._home, self._heartbeat_s = home, heartbeat_s
         self._lock = threading.RLock()
         self._remembered: dict[str, tuple[float, Any]] = {}
 
     @classmethod
-    def of(cls, home: Path) -> "Orchestrator":
+    def of(cls, settings: Settings) -> "Orchestrator":
         """The instance of `DAGSTER_HOME`, which is `<home>/dagster` unless it is set."""
-        return cls(Path(os.environ.get("DAGSTER_HOME") or home / "dagster"))
+        home = Path(os.environ.get("DAGSTER_HOME") or settings.home / "dagster")
+        return cls(home, settings.alerts.heartbeat_s)
 
     @property
     def configured(self) -> bool:
@@ -128,7 +128,7 @@ class Orchestrator:
         with self._lock, _translated():
             return self._instance
 
-    def _ask(self, name: str, question: Callable[["DagsterInstance"], _Answer]) -> _Answer:
+    def ask(self, name: str, question: Callable[["DagsterInstance"], _Answer]) -> _Answer:
         """Answer from memory while it is younger than a few seconds: pages refresh, storage is shared."""
         self._require()
         with self._lock:
@@ -148,7 +148,7 @@ class Orchestrator:
 
     def daemons(self) -> list[Daemon]:
         """Every daemon the instance knows, by name."""
-        return self._ask("daemons", _daemons)
+        return self.ask("daemons", lambda instance: _daemons(instance, self._heartbeat_s))
 
     def scheduler_running(self) -> bool:
         """Whether the scheduler's heartbeat is recent."""
@@ -156,15 +156,15 @@ class Orchestrator:
 
     def runs(self) -> list[Run]:
         """The newest 20 runs, newest first."""
-        return self._ask("runs", _runs)
+        return self.ask("runs", _runs)
 
     def automation(self) -> list[Automation]:
         """Schedules and sensors with a state, by kind and name."""
-        return self._ask("automation", _automation)
+        return self.ask("automation", _automation)
 
     def checks(self) -> list[CheckState]:
         """The latest evaluation of every check and partition, by asset, check and partition."""
-        return self._ask("checks", _checks)
+        return self.ask("checks", _checks)
 
     def failed_checks(self) -> list[CheckState]:
         """The checks whose latest evaluation failed."""
@@ -172,7 +172,7 @@ class Orchestrator:
 
     def backfills(self) -> list[Backfill]:
         """The newest 20 backfills, newest first."""
-        return self._ask("backfills", _backfills)
+        return self.ask("backfills", _backfills)
 
     def launch(self, asset: str, cut: Callable[[], "PartitionsDefinition"], keys: Sequence[str], title: str) -> str:
         """Hand Dagster a backfill of these partitions of an asset, which is cut so; returns its id."""
@@ -210,7 +210,7 @@ def _instant(stamp: float | None) -> datetime | None:
     return datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
 
 
-def _daemons(instance: "DagsterInstance") -> list[Daemon]:
+def _daemons(instance: "DagsterInstance", heartbeat_s: float) -> list[Daemon]:
     from dagster._daemon.controller import get_daemon_statuses
 
     statuses = get_daemon_statuses(
@@ -218,7 +218,7 @@ def _daemons(instance: "DagsterInstance") -> list[Daemon]:
         instance.get_required_daemon_types(),
         ignore_errors=True,
         heartbeat_interval_seconds=0,
-        heartbeat_tolerance_seconds=HEARTBEAT_TOLERANCE_S,
+        heartbeat_tolerance_seconds=heartbeat_s,
     )
     return [
         Daemon(name, status.healthy, _instant(status.last_heartbeat.timestamp if status.last_heartbeat else None))
@@ -241,9 +241,11 @@ def _runs(instance: "DagsterInstance") -> list[Run]:
 
 
 def _automation(instance: "DagsterInstance") -> list[Automation]:
+    states = list(instance.all_instigator_state())
+    newest = instance.get_batch_ticks([state.selector_id for state in states], limit=1) if states else {}
     found = []
-    for state in instance.all_instigator_state():
-        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+    for state in states:
+        ticks = newest.get(state.selector_id, [])
         found.append(
             Automation(
                 name=state.instigator_name,

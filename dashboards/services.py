@@ -12,6 +12,7 @@ from dashboards.sources import Sources
 from dashboards.telemetry import Telemetry
 from market_assets.core import clock
 from market_assets.settings import Settings
+from resources.alerting.book import IncidentBook
 from resources.stream.bars.reading import HotBars
 from resources.stream.hot import HotReader
 
@@ -30,6 +31,7 @@ class Services:
     #: one for all who ask, so that its hits and misses are those of the app
     bars_hot: HotBars
     bars_now: BarsNow
+    incidents: IncidentBook
     telemetry: Telemetry = field(default_factory=Telemetry)
 
     @classmethod
@@ -41,7 +43,7 @@ class Services:
         return cls(
             settings=settings,
             data=data,
-            orchestrator=Orchestrator.of(settings.home),
+            orchestrator=Orchestrator.of(settings),
             sources=Sources(settings),
             keys=keys,
             cache=ResponseCache(settings.api.cache_entries),
@@ -52,6 +54,7 @@ class Services:
             ),
             bars_hot=bars_hot,
             bars_now=BarsNow(settings, bars_hot, lambda: data.store),
+            incidents=IncidentBook(settings.home),
         )
 
     def warm(self) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-import sqlalchemy as sql
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.metadata import (
     BoolMetadataValue,
@@ -25,7 +24,6 @@ from dagster._core.definitions.metadata import (
     TextMetadataValue,
 )
 from dagster._core.storage.dagster_run import RunsFilter
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
 
 from market_assets.core.contracts import UTC_MICROS, WHOLE
 from resources import event_marks
@@ -130,7 +128,8 @@ class CheckLedger:
                 mark = Mark(event_marks.newest_id(instance))
                 db.execute("DELETE FROM verdicts")
                 db.execute("DELETE FROM evaluations")
-                ids = _first_look(instance)
+                last = event_marks.last_evaluations(instance)
+                ids = sorted({*event_marks.newest(instance, [_KIND], _FIRST_LOOK), *last})
             else:
                 ids = event_marks.unread(instance, [_KIND], mark)
             for one in _evaluations(instance, graph, scopes, ids):
@@ -174,17 +173,6 @@ def _frame(rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
         for asset, check, partition, passed, severity, said, at, run_id, since in rows
     ]
     return pl.DataFrame(told, schema=VERDICTS, orient="row")
-
-
-def _first_look(instance: dg.DagsterInstance) -> list[int]:
-    latest = (
-        sql.select(sql.func.max(Executions.c.evaluation_event_storage_id))
-        .where(Executions.c.execution_status.in_(["SUCCEEDED", "FAILED"]))
-        .group_by(Executions.c.asset_key, Executions.c.check_name)
-    )
-    with event_marks.storage_of(instance).index_connection() as db:
-        last = db.execute(latest).scalars().all()
-    return sorted({*event_marks.newest(instance, [_KIND], _FIRST_LOOK), *(one for one in last if one is not None)})
 
 
 def _evaluations(

@@ -12,10 +12,8 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-import sqlalchemy as sql
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
 
 from market_assets.core import clock
 from market_assets.core.contracts import UTC_MICROS, WHOLE
@@ -156,7 +154,7 @@ def _cleared(
     for (asset, is_check), own in of_asset.items():
         key = dg.AssetKey.from_user_string(asset)
         kept = set(scopes.existing(asset, [partition for partition, _, _ in own])) if graph.has(key) else set[str]()
-        last = _last_judged(instance, key) if is_check else _last_stored(instance, key)
+        last = event_marks.last_evaluation_of(instance, key) if is_check else _last_stored(instance, key)
         latest = {} if is_check else _last_by_partition(instance, key, {partition for partition, _, _ in own})
         for partition, event_id, since in own:
             newest = last if is_check or partition == WHOLE else latest.get(partition, 0)
@@ -172,11 +170,3 @@ def _last_by_partition(instance: dg.DagsterInstance, key: dg.AssetKey, keys: set
     wanted = keys - {WHOLE}
     storage = instance.event_log_storage
     return dict(storage.get_latest_storage_id_by_partition(key, _STORED, wanted)) if wanted else {}
-
-
-def _last_judged(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
-    query = sql.select(sql.func.max(Executions.c.evaluation_event_storage_id)).where(
-        Executions.c.asset_key == key.to_string(), Executions.c.execution_status.in_(["SUCCEEDED", "FAILED"])
-    )
-    with event_marks.storage_of(instance).index_connection() as db:
-        return db.execute(query).scalar() or 0

@@ -5,7 +5,7 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboards.pages import bars, btc, crypto, equities, funding, ops, overview, system, widgets
+from dashboards.pages import alerts, alerts_badge, bars, btc, crypto, equities, funding, ops, overview, system, widgets
 from dashboards.pages.page import Page, in_thread
 from dashboards.services import Services
 from market_assets.core.errors import MarketAssetsError
@@ -19,6 +19,7 @@ PAGES: tuple[Page, ...] = (
     crypto.PAGE,
     bars.PAGE,
     ops.PAGE,
+    alerts.PAGE,
     system.PAGE,
 )
 REFRESH_MS = 10_000
@@ -53,6 +54,7 @@ def build(app: Dash, services: Services) -> None:
     """Give the app its layout and every page's callbacks."""
     app.layout = _layout()
     _register(app, services)
+    alerts_badge.register(app, services)
     for page in PAGES:
         page.register(app, services)
 
@@ -73,6 +75,7 @@ def _layout() -> Component:
                     dcc.Link("market-assets", href="/", className="brand"),
                     html.Nav(id="nav"),
                     html.Div(className="spacer"),
+                    alerts_badge.badge(),
                     html.Span(
                         "demo data",
                         id="demo-badge",

@@ -1,10 +1,11 @@
-"""What monitoring reads: Prometheus text, the same as JSON, and the open alerts."""
+"""What monitoring reads: Prometheus text, the same as JSON, and what is wrong."""
 
 from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from dashboards import incidents
 from dashboards.rest.answers import json_answer
 from dashboards.rest.errors import RESPONSES
 from dashboards.rest.requests import ServicesOf, marked
@@ -29,13 +30,18 @@ def metrics_json(app: ServicesOf) -> Response:
 
 @router.get("/observability/alerts")
 def alerts(app: ServicesOf) -> Response:
-    """The checks whose latest evaluation failed, one entry per asset, check and partition."""
+    """Open incidents that no other explains; where no round of alerts ever ran, the checks that failed last.
+
+    `/api/alerts` has more of them.
+    """
     found = alerts_of(app)
     return json_answer(marked(app, {"count": len(found), "timestamp": clock.now(), "alerts": found}))
 
 
 def alerts_of(app: Services) -> list[dict[str, Any]]:
-    """Open alerts; empty where Dagster has none, or is not configured here."""
+    """Open incidents, or failed checks; those are empty where Dagster has none, or is not configured here."""
+    if app.incidents.last_round_at() is not None:
+        return [_incident(shown) for shown in incidents.current(app.incidents, clock.wall()) if shown.stands_alone]
     if not app.orchestrator.configured:
         return []
     return [
@@ -50,3 +56,21 @@ def alerts_of(app: Services) -> list[dict[str, Any]]:
         }
         for check in app.orchestrator.failed_checks()
     ]
+
+
+def _incident(shown: incidents.Shown) -> dict[str, Any]:
+    """With the names that a failed check has; an incident has no run."""
+    finding = shown.entry.incident.finding
+    return {
+        "asset": finding.subject,
+        "check": finding.check,
+        "partition": finding.scope or None,
+        "severity": shown.worst,
+        "description": finding.said,
+        "since": finding.since,
+        "run_id": None,
+        "id": shown.entry.id,
+        "state": shown.state,
+        "cause": finding.cause,
+        "n_attached": shown.entry.incident.n_attached,
+    }

@@ -60,15 +60,13 @@ def _expected(told: Mapping[str, Mapping[str, Any]], found: Settings, now: datet
     last = (now - _SETTLED).date() - _DAY
     expected: dict[str, pl.Series] = {}
     for day in (first + n * _DAY for n in range((last - first).days + 1)):
-        start = clock.instant(day)
-        minutes = {
-            calendar: trading_hours.minutes(calendar, start, start + _DAY)
-            for calendar in {found.bars.instrument(symbol).calendar for symbol in found.bars.symbols}
-        }
+        start, minutes = clock.instant(day), dict[str, pl.Series]()
         for symbol in (name for name in found.bars.symbols if name in since and since[name] <= day <= asked[name]):
-            due = minutes[found.bars.instrument(symbol).calendar]
-            if len(due):
-                expected[key_of(day, symbol)] = due
+            calendar = found.bars.instrument(symbol).calendar
+            if calendar not in minutes:
+                minutes[calendar] = trading_hours.minutes(calendar, start, start + _DAY)
+            if len(minutes[calendar]):
+                expected[key_of(day, symbol)] = minutes[calendar]
     return expected
 
 

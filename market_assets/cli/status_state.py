@@ -82,7 +82,7 @@ class Looks:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._data = PublishedData(settings)
-        self._orchestrator = Orchestrator.of(settings.home)
+        self._orchestrator = Orchestrator.of(settings)
         self._sources = Sources(settings)
 
     def state(self) -> State:

@@ -11,6 +11,7 @@ from market_assets.core import clock
 from market_assets.ops.transforms.incidents import Finding
 from market_assets.settings import Settings
 from resources import app_counts, stop_marker
+from resources.alerting import declared
 from resources.alerting.book import IncidentBook
 from resources.alerting.findings_app import app
 from resources.alerting.findings_assets import failed_checks, failed_runs
@@ -36,13 +37,18 @@ class Watch:
     """Looks at one home, again and again. What lasts from look to look is kept."""
 
     def __init__(self, settings: Settings, book: IncidentBook) -> None:
-        self._settings, self._book = settings, book
+        self._settings = settings
+        #: tells since when what is found lasts
+        self.book = book
         self._checks, self._runs = CheckLedger(settings.home), RunLedger(settings.home)
         self._backups: Backups | None = None
 
-    def whole(self, instance: dg.DagsterInstance, ticking: Ticking) -> Callable[[datetime], Collected]:
-        """Looks at everything, tables and ticks included."""
-        graph = ticking.repository.asset_graph
+    def whole(
+        self, instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, location: str | None = None
+    ) -> Callable[[datetime], Collected]:
+        """Looks at everything, tables and ticks included; what ticks is written down for the app."""
+        graph, ticking = repository.asset_graph, Ticking.of(repository, location)
+        declared.write(self._settings.home, ticking)
         tables = [key.to_user_string() for key in graph.get_all_asset_keys()]
         parts = [
             *self._parts(instance),
@@ -58,7 +64,7 @@ class Watch:
 
         def collect(now: datetime) -> Collected:
             found = look(parts, self._lasting(), now)
-            known = (entry.incident.finding.subject for entry in self._book.open())
+            known = (entry.incident.finding.subject for entry in self.book.open())
             return replace(found, unknown=found.unknown | {one for one in known if not one.startswith(seen)})
 
         return collect
@@ -109,4 +115,4 @@ class Watch:
 
     def _lasting(self) -> Mapping[str, datetime]:
         """Fingerprint of every open incident -> since when it lasts."""
-        return {entry.incident.fingerprint: entry.incident.finding.since for entry in self._book.open()}
+        return {entry.incident.fingerprint: entry.incident.finding.since for entry in self.book.open()}

@@ -1,6 +1,6 @@
 """What is wrong with Dagster itself: daemons without a heartbeat, schedules and sensors that are late or fail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,15 +27,26 @@ _SHORTEST_S = 60.0
 
 @dataclass(frozen=True)
 class Ticking:
-    """The schedules and sensors of a code location."""
+    """The schedules and sensors that a code location declares."""
 
-    repository: dg.RepositoryDefinition
+    #: schedule -> time zone of its cron
+    schedules: Mapping[str, str]
+    sensors: frozenset[str]
     #: name of the code location; others may have left states of the same names. None: whatever it is called
     location: str | None = None
 
+    @classmethod
+    def of(cls, repository: dg.RepositoryDefinition, location: str | None = None) -> "Ticking":
+        """Those of a repository."""
+        return cls(
+            {one.name: one.execution_timezone or "UTC" for one in repository.schedule_defs},
+            frozenset(one.name for one in repository.sensor_defs),
+            location,
+        )
+
     def running(self, instance: dg.DagsterInstance) -> list[InstigatorState]:
         """The states of those that run; what the code does not declare any more is left out."""
-        names = {one.name for one in self.repository.schedule_defs} | {one.name for one in self.repository.sensor_defs}
+        names = {*self.schedules, *self.sensors}
         return [
             state
             for state in instance.all_instigator_state()
@@ -43,10 +54,6 @@ class Ticking:
             and state.instigator_name in names
             and self.location in (None, state.origin.repository_origin.code_location_origin.location_name)
         ]
-
-    def zone(self, schedule: str) -> str:
-        """The time zone of a schedule's cron."""
-        return self.repository.get_schedule_def(schedule).execution_timezone or "UTC"
 
 
 def heartbeats(instance: dg.DagsterInstance, settings: AlertSettings, now: datetime) -> list[Finding]:
@@ -118,7 +125,7 @@ def _due(state: InstigatorState, own: Sequence[InstigatorTick], ticking: Ticking
     if not began:
         return None
     # a tick carries the very second for which it was scheduled
-    coming = schedule_execution_time_iterator(began + 1, data.cron_schedule, ticking.zone(state.instigator_name))
+    coming = schedule_execution_time_iterator(began + 1, data.cron_schedule, ticking.schedules[state.instigator_name])
     first, second = next(coming), next(coming)
     return instant(first.timestamp()), second - first
 

@@ -45,7 +45,7 @@ def _thin_compute_logs(job: Job, instance: dg.DagsterInstance, tally: Tally, old
     n_removed = 0
     for folder in found:
         files = [file for file in folder.rglob("*") if file.is_file()]
-        is_due = _newest([folder, *files]) < oldest 
+        is_due = _newest([folder, *files]) < oldest and folder.parent.name not in running
         if is_due and n_removed == MOST_RUNS:
             tally.notes.append(f"compute logs of more than {MOST_RUNS:,} runs are due: the others go next time")
             return

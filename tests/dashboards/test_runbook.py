@@ -82,3 +82,16 @@ def test_the_page_serves_it_with_its_anchors(client: TestClient):
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
     assert re.search(r'<td><a id="alert-heartbeat"></a><code>heartbeat</code>', answer.text)
+
+
+def test_every_routine_of_the_old_manuals_is_shown_by_a_test():
+    """Each row of the table links a test function that there is."""
+    text = RUNBOOK.read_text()
+    section = text[text.index("## What the five old manuals said") :].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith(("| domain", "| ---"))]
+    assert {row.split("|")[1].strip() for row in rows} == {"all", "equities", "btc", "bars", "crypto", "funding"}
+    assert len(rows) > 60
+    for row in rows:
+        shown = re.search(r"\[(test_\w+)\]\((tests/\S+\.py)\) \|$", row)
+        assert shown, row
+        assert f"def {shown[1]}(" in (RUNBOOK.parent / shown[2]).read_text(), row

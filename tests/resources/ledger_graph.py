@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.schedules import SqliteScheduleStorage
 
 from market_assets.core import partitions
 
@@ -95,11 +96,19 @@ def judge(instance: dg.DagsterInstance, *assets: str) -> dg.ExecuteInProcessResu
     return defs.resolve_job_def("judging").execute_in_process(instance=instance, run_config=_QUIET)
 
 
+def give_ticks(instance: dg.DagsterInstance, folder: Path) -> None:
+    """Let an instance in memory, which has no schedules, keep them in a folder: one on disk is slow to run in."""
+    instance._schedule_storage = SqliteScheduleStorage.from_local(str(folder))
+    instance._schedule_storage.register_instance(instance)
+
+
 @contextmanager
 def fresh_instance(folder: Path | None = None) -> Iterator[dg.DagsterInstance]:
     """An instance with two venues, where everything passes; one in a folder knows ticks as well."""
     for ends in (FAILS, BREAKS, STORES):
         ends.clear()
-    with dg.DagsterInstance.local_temp(str(folder)) if folder else dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
+        if folder:
+            give_ticks(instance, folder)
         instance.add_dynamic_partitions("venues", ["apex", "bolt"])
         yield instance

@@ -9,11 +9,12 @@ import pytest
 from dagster import DagsterRunStatus
 
 from market_assets.core import clock
+from resources.check_ledger import CheckLedger
 from resources.http import redact
 from resources.http.errors import RateLimited, Unavailable
 from resources.run_ledger import RunLedger
 from tests.resources import ledger_graph as graph
-from tests.resources.ledger_graph import BREAKS, GRAPH, judge, run
+from tests.resources.ledger_graph import BREAKS, FAILS, GRAPH, judge, run
 
 
 @pytest.fixture
@@ -154,3 +155,20 @@ def test_partitions_and_logs_that_are_gone_are_dropped(home: Path, instance: dg.
     with dg.DagsterInstance.ephemeral() as other:
         ledger.follow(other, GRAPH)
     assert failing(ledger) == []
+
+
+def test_dagsters_own_files_are_read_as_well(home: Path, tmp_path: Path) -> None:
+    """On disk each run has an event log of its own, and the index of all of them is what is followed."""
+    with graph.fresh_instance(), dg.DagsterInstance.local_temp(str(tmp_path)) as stored:
+        BREAKS["daily"] = ValueError("broken")
+        run(stored, "daily", of=("2026-01-01", "2026-01-01"))
+        runs, checks = followed(home, stored), CheckLedger(home)
+        assert failing(runs) == [("daily", "2026-01-01")]
+        BREAKS.clear()
+        FAILS["daily"] = dg.AssetCheckSeverity.WARN
+        run(stored, "daily", of=("2026-01-01", "2026-01-01"))
+        runs.follow(stored, GRAPH)
+        assert failing(runs) == []
+        assert checks.follow(stored, GRAPH) == 1
+        assert checks.failing().select("asset", "partition", "severity").rows() == [("daily", "2026-01-01", "WARN")]
+        assert (runs.follow(stored, GRAPH), checks.follow(stored, GRAPH)) == (0, 0)

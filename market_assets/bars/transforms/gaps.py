@@ -114,9 +114,7 @@ def _why() -> pl.Expr:
         .when(pl.col("is_rejected").fill_null(False))
         .then(_told("ours", "a source stated the minute, and broke a row rule"))
         .when(n_other > 0)
-        .then(
-            _told("ours", pl.format("a second source has {} minutes more of the day", n_other))
-        )
+        .then(_told("ours", pl.format("a second source has {} minutes more of the day", n_other)))
         .otherwise(_told("no_trades", "no source has the minute"))
         .alias("why")
     )
@@ -140,6 +138,6 @@ def _runs(minutes: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(table=pl.lit("bars_minute"), partition=pl.format("{}|{}", "day", "symbol"), name=pl.col("symbol"))
         .select(list(FOUND))
-        .cast(dict(FOUND))
+        .cast(FOUND)
         .sort("partition", "gap_start")
     )

@@ -1,6 +1,6 @@
 """What must hold of stored btc data: which judgement guards which table, and what it reads."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 import polars as pl
@@ -8,7 +8,7 @@ import polars as pl
 from market_assets.btc import schemas
 from market_assets.btc.ages import table_age
 from market_assets.btc.checks import features, freshness, immutable, observed, outcomes
-from market_assets.btc.transforms.integrity import IntegrityReport, verify_data_integrity
+from market_assets.btc.transforms.integrity import IntegrityReport, integrity_of_newest_day
 from market_assets.check_reading import quarantined, store_of, table_checks, whole
 from market_assets.core import clock
 from market_assets.core.checks import Check, Reader, check, no_synthetic_source, run_partitions
@@ -65,16 +65,7 @@ def _before(table: type[Table]) -> Reader:
 
 def _report(context: dg.AssetCheckExecutionContext) -> IntegrityReport:
     """Integrity of the day that ends at the newest processed hour of the run."""
-    rows = _trailing(schemas.BtcProcessed, 1)(context)
-    raw = rows.select("ts", "price", long_liquidations="long_filled", short_liquidations="short_filled")
-    newest: datetime = rows["ts"].max() or settings().btc.start
-    first = max(settings().btc.start, newest - timedelta(hours=23))
-    carried = rows.filter("is_filled")["ts"]
-    known = raw.with_columns(
-        pl.when(pl.col("ts").is_in(carried.implode())).then(None).otherwise(pl.col(name)).alias(name)
-        for name in ("long_liquidations", "short_liquidations")
-    )
-    return verify_data_integrity(known, first, newest)
+    return integrity_of_newest_day(_trailing(schemas.BtcProcessed, 1)(context), settings().btc.start)
 
 
 def _variants(context: dg.AssetCheckExecutionContext) -> list[tuple[str, str | None]]:

@@ -71,6 +71,18 @@ def verify_data_integrity(raw: pl.DataFrame, start: datetime, end: datetime) -> 
     )
 
 
+def integrity_of_newest_day(processed: pl.DataFrame, history_start: datetime) -> IntegrityReport:
+    """The report of the 24 hours that end with the newest row, of which no earlier one is asked than `history_start`.
+
+    `processed`: ts, price, long_filled, short_filled, is_filled. A liquidation that was carried forward is missing.
+    """
+    newest: datetime = processed["ts"].max() or history_start  # type: ignore[assignment]
+    sides = {"long_liquidations": "long_filled", "short_liquidations": "short_filled"}
+    observed = (pl.when(~pl.col("is_filled")).then(filled).alias(name) for name, filled in sides.items())
+    known = processed.select("ts", "price", *observed)
+    return verify_data_integrity(known, max(history_start, newest - 23 * HOUR), newest)
+
+
 def _hour(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise InvalidRequest(f"a time needs its zone, as in 2024-06-01T00:00+00:00; was {instant.isoformat()}")

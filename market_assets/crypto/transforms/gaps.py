@@ -8,7 +8,6 @@ import polars as pl
 
 from market_assets.core.contracts import UTC_MICROS
 from market_assets.core.gaps import FOUND, Kind
-from market_assets.core.partitions import key_of
 from market_assets.crypto.transforms import klines
 
 _DAY = timedelta(days=1)
@@ -32,7 +31,7 @@ class KnownDay:
     @property
     def key(self) -> str:
         """Its partition."""
-        return key_of(self.day, self.symbol)
+        return _key(self.day, self.symbol)
 
     def is_answered(self, at: datetime) -> bool:
         """Whether the venue was asked when that instant was over."""
@@ -74,7 +73,7 @@ def typed(
         .then(pl.lit("no other symbol of the venue has these minutes"))
         .otherwise(pl.lit(_why_ours(own, until)))
         .alias("reason"),
-    ).cast(dict(FOUND))
+    ).cast(FOUND)
 
 
 def _heard(other: KnownDay, own: KnownDay, minutes: Mapping[str, pl.DataFrame], until: datetime) -> pl.DataFrame:
@@ -85,9 +84,13 @@ def _heard(other: KnownDay, own: KnownDay, minutes: Mapping[str, pl.DataFrame], 
         return nothing
     is_whole = own.is_answered(until) and other.is_answered(until)
     around = [-1, 1] if is_whole else [-1]
-    days = [of_day, *(minutes.get(key_of(own.day + n * _DAY, other.symbol), nothing) for n in around)]
+    days = [of_day, *(minutes.get(_key(own.day + n * _DAY, other.symbol), nothing) for n in around)]
     rows = pl.concat(part.select("symbol", "ts") for part in days)
     return rows if is_whole else rows.filter(pl.col("ts") < pl.lit(own.answered_at, UTC_MICROS))
+
+
+def _key(day: date, symbol: str) -> str:
+    return f"{day}|{symbol}"
 
 
 def _why_ours(own: KnownDay, until: datetime) -> str:

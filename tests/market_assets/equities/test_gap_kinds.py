@@ -152,9 +152,10 @@ def test_a_partition_that_was_stored_once_was_lost():
 
 def test_only_what_is_newer_than_its_judgement_is_looked_at_again():
     """A gap of a partition that did not change stays as it was judged; of another one what it has now counts."""
-    store = stored_home("A|2020", "B|2020")
+    store = stored_home("B|2020")
+    store.write(BARS, "A|2020", raw("A", [date(2020, 1, 2), date(2020, 1, 6)], [10.0] * 2))
     store.write(GAPS, "2020", judged(("A", FRI, FRI, 1, "vendor_missing"), ("B", FRI, FRI, 1, "vendor_missing")))
-    assert lacking(store) == ["A|2020", "B|2020"]
+    assert typed_gaps(store, settings(), NOW)["gap_start"].dt.date().to_list() == [FRI, FRI]
     store.write(BARS, "B|2020", raw("B", [date(2020, 1, 2), date(2020, 1, 3), FRI], [10.0] * 3))
     found = typed_gaps(store, settings(), NOW).filter(partition="B|2020")
     assert shown(found) == [("B|2020", date(2020, 1, 6), FRI, 4, "ours")]

@@ -14,7 +14,6 @@ from market_assets.settings import Settings, load
 from resources import stop_marker
 from resources.alerting.book import IncidentBook
 from resources.alerting.collecting import Watch
-from resources.alerting.findings_dagster import Ticking
 from resources.alerting.looking import NotNow, Part, look
 from resources.alerting.round import AlertRound, Collected
 from resources.http import redact
@@ -26,7 +25,7 @@ NOON = datetime(2026, 10, 6, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 #: nothing of this machine is told
 CALM = AlertSettings(disk_used=(1, 1), memory_used=(1, 1), cpu_used=(1e6, 1e6), settle_s=0)
-TICKING = Ticking(graph.DEFS.get_repository_def())
+REPOSITORY = graph.DEFS.get_repository_def()
 
 
 def finding(subject: str, since: datetime = NOON) -> Finding:
@@ -76,7 +75,7 @@ def settings(home: Path) -> Settings:
 
 
 def told(watch: Watch, instance: dg.DagsterInstance, now: datetime) -> Collected:
-    return watch.whole(instance, TICKING)(now)
+    return watch.whole(instance, REPOSITORY)(now)
 
 
 def test_tables_ticks_and_daemons_are_looked_at_together(settings: Settings, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -14,6 +15,7 @@ from market_assets.ops.transforms.incidents import Finding
 from resources.alerting.findings_dagster import Ticking, heartbeats, ticks
 from resources.alerting.findings_jobs import business_hours, daily_job
 from tests.resources.alerting.dagster_states import state, tick
+from tests.resources.ledger_graph import give_ticks
 
 #: a Tuesday
 NOON = datetime(2026, 10, 6, 12, tzinfo=UTC)
@@ -41,14 +43,15 @@ SCHEDULES = [
         name="equities_after_close", cron_schedule="30 18 * * 1-5", job=idle, execution_timezone="America/New_York"
     ),
 ]
-TICKING = Ticking(
+TICKING = Ticking.of(
     dg.Definitions(schedules=SCHEDULES, sensors=[follow], jobs=[idle]).get_repository_def(), "market_assets"
 )
 
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
+    with dg.DagsterInstance.ephemeral() as made:
+        give_ticks(made, tmp_path_factory.mktemp("ticks"))
         yield made
 
 
@@ -69,19 +72,20 @@ def told(instance: dg.DagsterInstance, now: datetime) -> list[tuple[str, str, st
     return [(one.subject, one.check, one.severity) for one in found(instance, now)]
 
 
-def test_a_daemon_that_falls_silent_is_an_error(instance: dg.DagsterInstance) -> None:
+def test_a_daemon_that_falls_silent_is_an_error(tmp_path: Path) -> None:
     """Two minutes without a sign are allowed. One that never lived is not dead."""
-    kinds = [kind for kind in instance.get_required_daemon_types() if kind in ("SENSOR", "BACKFILL", "MONITORING")]
-    assert heartbeats(instance, AlertSettings(), NOON) == []
-    for n, kind in enumerate(kinds):
-        instance.add_daemon_heartbeat(DaemonHeartbeat((NOON + n * MINUTE / 60).timestamp(), kind, "test", []))
-    assert heartbeats(instance, AlertSettings(), NOON + 2 * MINUTE) == []
-    first, *others = heartbeats(instance, AlertSettings(), NOON + 3 * MINUTE)
-    assert (first.subject, first.check, first.severity) == (f"daemon:{kinds[0]}", "heartbeat", "ERROR")
-    assert (first.since, first.upstream) == (NOON, frozenset())
-    assert [one.upstream for one in others] == [
-        frozenset(f"daemon:{before}" for before in kinds[:n]) for n in range(1, len(kinds))
-    ]
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        kinds = [kind for kind in instance.get_required_daemon_types() if kind in ("SENSOR", "BACKFILL", "MONITORING")]
+        assert len(kinds) > 1 and heartbeats(instance, AlertSettings(), NOON) == []
+        for n, kind in enumerate(kinds):
+            instance.add_daemon_heartbeat(DaemonHeartbeat((NOON + n * MINUTE / 60).timestamp(), kind, "test", []))
+        assert heartbeats(instance, AlertSettings(), NOON + 2 * MINUTE) == []
+        first, *others = heartbeats(instance, AlertSettings(), NOON + 3 * MINUTE)
+        assert (first.subject, first.check, first.severity) == (f"daemon:{kinds[0]}", "heartbeat", "ERROR")
+        assert (first.since, first.upstream) == (NOON, frozenset())
+        assert [one.upstream for one in others] == [
+            frozenset(f"daemon:{before}" for before in kinds[:n]) for n in range(1, len(kinds))
+        ]
 
 
 @pytest.mark.parametrize(("minutes", "severity"), [(120, None), (121, "WARN"), (240, "WARN"), (241, "ERROR")])

@@ -49,17 +49,17 @@ def restated(folder: Path, **changed: Any) -> None:
     manifest.write(replace(manifest.read(folder), **changed))
 
 
-def sealed(path: Path, members: Sequence[tuple[tarfile.TarInfo, bytes]], after: Sequence[str] = ()) -> Path:
-    """An archive of those members whose seal is right; `after` are empty members behind the seal."""
+def sealed(path: Path, members: Sequence[tuple[tarfile.TarInfo, bytes]], behind: bytes = b"") -> Path:
+    """An archive of those members, and of some bytes behind them, whose seal is right."""
     body = io.BytesIO()
     for member, content in members:
         member.size = len(content)
         body.write(member.tobuf() + content + bytes(-len(content) % 512))
+    body.write(behind)
     seal = tarfile.TarInfo("archive.sha256")
     seal.size = 64
     digest = hashlib.sha256(body.getvalue()).hexdigest().encode()
-    body.write(seal.tobuf(tarfile.PAX_FORMAT) + digest.ljust(512, b"\0"))
-    body.write(b"".join(tarfile.TarInfo(name).tobuf() for name in after) + bytes(1024))
+    body.write(seal.tobuf(tarfile.PAX_FORMAT) + digest.ljust(512, b"\0") + bytes(1024))
     path.write_bytes(body.getvalue())
     return path
 
