@@ -24,11 +24,12 @@ test: .venv/installed ## every test, with a real PostgreSQL and a real browser
 	$(BIN)/python tests/system_packages.py
 	$(BIN)/pytest -n 2 --dist worksteal
 
-lint: .venv/installed ## style, types and import contracts
+lint: .venv/installed ## style, types, import contracts, and known holes of what is installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/dependency_audit.py
 
 bench: .venv/installed ## every benchmark against its peer; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks.run

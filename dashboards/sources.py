@@ -59,7 +59,18 @@ class SourceFacts:
     @property
     def budget_left(self) -> int | None:
         """Requests that may still be made in the longest window, of the first budget of several; None without limit."""
-        return self.lane(self.budget[0].lane)[-1].left if self.budget else None
+        longest = self._longest
+        return longest.left if longest else None
+
+    @property
+    def budget_left_ratio(self) -> float | None:
+        """The share of that window that is left."""
+        longest = self._longest
+        return longest.left / longest.limit if longest else None
+
+    @property
+    def _longest(self) -> WindowLeft | None:
+        return self.lane(self.budget[0].lane)[-1] if self.budget else None
 
 
 class Sources:

@@ -38,7 +38,7 @@ _UNIVERSE = {
     "crypto": "BTC-USD ETH-USD",
 }
 #: weeks of bitcoin history: 18 until the first bin model, the rest with signals
-_BTC_WEEKS = 26
+_BTC_WEEKS = 21
 #: the exchanges that the sandbox speaks for, and days of their settlements: a window of statistics, and a day more
 _FUNDING_EXCHANGES = ("binance_usdm", "binance_coinm", "bybit", "okx", "deribit", "hyperliquid", "dydx")
 _FUNDING_DAYS = 32

@@ -58,7 +58,7 @@ class Channels:
             ("what it said", "left wide"),
         ]
         test = html.P(["To try them all: ", html.Code("market-assets alerts test")], className="quiet")
-        return widgets.panel("Channels", widgets.table(columns, rows), test)
+        return widgets.panel("Channels", html.Div(widgets.table(columns, rows), className="stacked"), test)
 
     def _routes(self, name: str) -> list[str]:
         """The routes that a channel is on, with its place where it is not the first."""

@@ -32,13 +32,8 @@ def layout() -> Component:
                 html.Div(id="alerts-rows"),
                 controls=[widgets.choice("alerts-which", _WHICH, "current")],
             ),
-            html.Div(
-                [
-                    html.Div(id="alerts-channels", className="column"),
-                    html.Div(id="alerts-silences", className="column"),
-                ],
-                className="two-columns",
-            ),
+            html.Div(id="alerts-channels"),
+            html.Div(id="alerts-silences"),
         ]
     )
 
@@ -127,7 +122,7 @@ def _rows(found: Sequence[Shown], now: datetime) -> Component:
     ]
     hidden = len(found) - len(rows)
     more = [html.P(f"{hidden:,} more at /api/alerts.", className="quiet")] if hidden else []
-    return html.Div([widgets.table(columns, rows), *more], className="inbox")
+    return html.Div([widgets.table(columns, rows), *more], className="inbox stacked")
 
 
 def _silences(found: Sequence[KeptSilence]) -> Component:
@@ -145,5 +140,5 @@ def _silences(found: Sequence[KeptSilence]) -> Component:
         for kept in found
     ]
     columns = [("no.", "left"), ("what", "left"), ("until", "left"), ("by", "left"), ("why", "left wide")]
-    end = html.P(["To end one: ", html.Code("market-assets alerts unsilence NO")], className="quiet")
+    end = html.P(["To end one: ", html.Code(f"market-assets alerts unsilence {found[0].id}")], className="quiet")
     return widgets.panel("Silences", widgets.table(columns, rows), end)

@@ -52,7 +52,7 @@ def register(app: Dash, services: Services) -> None:
                 ],
                 className="two-columns wide-left",
             ),
-            widgets.panel("What happened", timeline(shown, attached, messages)),
+            widgets.panel("What happened", html.Div(timeline(shown, attached, messages), className="stacked")),
             *([_attached(attached, now)] if attached else []),
         ]
 
@@ -92,36 +92,31 @@ def _facts(shown: Shown, now: datetime) -> Component:
         ("fingerprint", html.Code(finding.fingerprint)),
     ]
     rows = [[name, value] for name, value in known if value]
-    return widgets.panel("Facts", widgets.table([("", "left"), ("", "left wide plain")], rows))
+    return widgets.panel("Facts", widgets.table([("as of the last round", "left"), ("", "left wide plain")], rows))
 
 
 def _commands(shown: Shown) -> Component:
-    """What there is to do: this page has no key, so it writes nothing itself."""
+    """What there is to run: this page has no key, so it writes nothing itself."""
     pattern = shlex.quote(incidents.pattern_of(shown.entry.incident.finding))
-    number = shown.entry.root_id or shown.entry.id
-    of_root = " (its first cause)" if shown.entry.root_id else ""
+    of_root = ": at its first cause" if shown.entry.root_id else ""
+    acknowledge = (
+        f"Say that you are at it{of_root}, so that it does not escalate",
+        f"market-assets alerts acknowledge {shown.entry.root_id or shown.entry.id}",
+    )
     commands = [
-        *(
-            [
-                (
-                    f"Say that you are at it{of_root}, so that it does not escalate",
-                    f"market-assets alerts acknowledge {number}",
-                )
-            ]
-            if shown.entry.incident.recovered_at is None and shown.state != "acknowledged"
-            else []
+        *([acknowledge] if shown.state not in ("recovered", "acknowledged") else []),
+        (
+            "Say nothing of it for four hours",
+            f"market-assets alerts silence {pattern} \\\n  --hours 4 --reason 'why'",
         ),
-        ("Say nothing of it for four hours", f"market-assets alerts silence {pattern} --hours 4 --reason '...'"),
         *((f"End silence {kept.id}", f"market-assets alerts unsilence {kept.id}") for kept in shown.silences),
     ]
     return widgets.panel(
         "What to do",
         html.P(html.A("What the RUNBOOK says", href=shown.runbook), className="strong"),
         *(
-            html.Div(
-                [html.Div(why, className="quiet"), html.Code(command, className="empty-command")], className="command"
-            )
-            for why, command in commands
+            html.Div([html.Div(why, className="quiet"), html.Code(run, className="empty-command")], className="command")
+            for why, run in commands
         ),
     )
 
@@ -142,5 +137,5 @@ def _attached(attached: Sequence[Shown], now: datetime) -> Component:
         ("state", "left"),
     ]
     return widgets.panel(
-        f"It explains {len(attached):,} more", html.Div(widgets.table(columns, rows), className="inbox")
+        f"It explains {len(attached):,} more", html.Div(widgets.table(columns, rows), className="inbox stacked")
     )

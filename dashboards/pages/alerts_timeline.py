@@ -19,11 +19,11 @@ _TOLD: dict[Kind, str] = {
     "escalate": "escalated",
     "recover": "told that it recovered",
 }
-_TONES: dict[MessageState, widgets.Tone] = {
-    "sent": "good",
-    "pending": "warn",
-    "inbox": "idle",
-    "given_up": "bad",
+_OUTCOMES: dict[MessageState, tuple[str, widgets.Tone]] = {
+    "sent": ("sent", "good"),
+    "pending": ("waits", "warn"),
+    "inbox": ("inbox only", "idle"),
+    "given_up": ("given up", "bad"),
 }
 _MOST_ATTACHED = 8
 
@@ -36,6 +36,8 @@ class Event:
     what: str
     tone: widgets.Tone
     said: str
+    #: of a message: what became of it
+    outcome: MessageState | None = None
 
 
 def timeline(
@@ -44,10 +46,15 @@ def timeline(
     """A row for each thing that happened, oldest first."""
     happened = [*_of_itself(shown), *_of_attached(attached), *(_of_message(*one) for one in messages)]
     rows = [
-        [wording.instant(one.at), widgets.pill(one.what, one.tone), one.said]
+        [
+            wording.instant(one.at),
+            widgets.pill(one.what, one.tone),
+            widgets.pill(*_OUTCOMES[one.outcome]) if one.outcome else "",
+            one.said,
+        ]
         for one in sorted(happened, key=lambda one: one.at)
     ]
-    return widgets.table([("when", "left"), ("what", "left"), ("", "left wide")], rows)
+    return widgets.table([("when", "left"), ("what", "left"), ("", "left"), ("", "left wide plain")], rows)
 
 
 def _of_itself(shown: Shown) -> Iterator[Event]:
@@ -81,12 +88,13 @@ def _of_attached(attached: Sequence[Shown]) -> Iterator[Event]:
 def _of_message(message: Message, attempts: Sequence[Attempt]) -> Event:
     outcome = {
         "sent": f"taken by {message.channel}",
-        "pending": "waits to be sent",
-        "inbox": f"no channel is on the {message.route} route: only the inbox has it",
-        "given_up": "given up: no channel took it for a day",
+        "pending": "not taken yet",
+        "inbox": f"no channel is on the {message.route} route",
+        "given_up": "no channel took it for a day",
     }[message.state]
     said = "; ".join([outcome, *_refusals(attempts)])
-    return Event(message.made_at, _TOLD[message.kind], _TONES[message.state], f"{message.text.title}: {said}")
+    title = message.text.title
+    return Event(message.made_at, _TOLD[message.kind], "idle", f"{title} ({said})", message.state)
 
 
 def _refusals(attempts: Sequence[Attempt]) -> Iterator[str]:
@@ -101,4 +109,4 @@ def _refusals(attempts: Sequence[Attempt]) -> Iterator[str]:
         if last.is_taken is None:
             yield f"{channel} may have taken it: the process ended before it answered"
         else:
-            yield f"{channel} did not take it{times} ({last.said})"
+            yield f"{channel} did not take it{times}: {last.said}"

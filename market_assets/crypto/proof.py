@@ -1,11 +1,9 @@
 """The proof of a restore: how the account did, computed again from its restored trades, is what was published."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
-from market_assets.core.checks import Judgement, error_unless
 from market_assets.core.contracts import WHOLE
 from market_assets.core.judgements import same
 from market_assets.crypto.schemas import CryptoPaperTrades, CryptoSuccessMetrics
@@ -44,11 +42,6 @@ def apart(published: pl.DataFrame, again: pl.DataFrame) -> list[str]:
         return lost + [f"{row} is computed and was not published" for row in _rows(theirs, ours)]
     different = [name for name in ours.columns if not same(ours[name], theirs[name])]
     return [f"{name} of {_first_apart(ours, theirs, name)}" for name in different]
-
-
-def metrics_proven(differences: Sequence[str]) -> Judgement:
-    """Metrics of the account computed from the restored trades are the published ones."""
-    return error_unless(not differences, "RUNBOOK: metrics_proven", n=len(differences), differences=list(differences))
 
 
 def _as_published(crypto: CryptoSettings, row: dict[str, Any]) -> CryptoSettings:

@@ -33,6 +33,7 @@ RULES = frozenset(
         "last_success",
         "api_errors",
         "cache_hits",
+        "cannot_look",
     }
 )
 

@@ -8,7 +8,7 @@ import pytest
 
 from market_assets.core import clock
 from market_assets.core.settings import MetricsSettings, RetentionSettings
-from market_assets.crypto.proof import METRICS, TRADES, apart, metrics_proven, recomputed_metrics
+from market_assets.crypto.proof import METRICS, TRADES, apart, recomputed_metrics
 from market_assets.crypto.transforms.success_metrics import success_metrics
 from resources.stores.lake import LakeStore
 from tests.market_assets.crypto.transforms.paper.desk import D0, DAY, MIDNIGHT, account
@@ -110,11 +110,3 @@ def test_what_differs_is_named():
     lost = apart(ours, ours.filter(pl.col("scope") == "ALL"))
     assert f"{D0} BTCUSDT all was published and is not computed" in lost
     assert f"{D0} BTCUSDT all is computed and was not published" in apart(ours.filter(pl.col("scope") == "ALL"), ours)
-
-
-def test_the_judgement_passes_without_differences():
-    """And names them where there are any."""
-    assert metrics_proven([]).passed
-    failed = metrics_proven(["fees of 2026-10-05 ALL 7d was published as 1.0, and is 2.0"])
-    assert not failed.passed
-    assert failed.evidence["n"] == 1
