@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from dashboards import incidents
 from dashboards.bars_gauges import bars_gauges, minute_ages
+from dashboards.components.machine import measured
 from dashboards.crypto_gauges import candle_ages, message_gauges, overlay_gauges
 from dashboards.freshness import overdue_seconds
-from dashboards.health import machine
 from dashboards.orchestrator import OrchestratorUnavailable
 from dashboards.services import Services
 from dashboards.stream_gauges import stream_gauges
@@ -64,7 +64,7 @@ def gauges(app: Services) -> Iterable[Family]:
     cache = app.cache.facts()
     yield "response_cache_entries", "Answers kept", (), [((), float(cache.entries))]
     yield "response_cache_hit_ratio", "Hits / lookups", (), [((), cache.hit_rate)]
-    for name, value in machine(app.settings.home).items():
+    for name, value in measured(app.settings.home).items():
         yield name, "This process and its machine", (), [((), float(value) if value is not None else None)]
     yield from _alerts(app)
     yield "scheduler_running", "1 while the scheduler's heartbeat is recent", (), [((), _scheduler(app))]

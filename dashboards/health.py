@@ -6,51 +6,35 @@ still right as of their time. A component that cannot be looked at is `unknown`,
 """
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 
-from dashboards.bars import health as bars_health
 from dashboards.components.alerts import alerts
 from dashboards.components.automation import automation, instance, scheduler
 from dashboards.components.backup import backup
 from dashboards.components.condition import condition
 from dashboards.components.machine import machine
 from dashboards.components.sources import described, sources
+from dashboards.components.storage import standstill, storage
+from dashboards.components.stream import redis, stream
 from dashboards.components.validation import validation
-from dashboards.pages import wording
-from dashboards.pipeline import NO_PIPELINE, Status, pipeline, worst
+from dashboards.pipeline import pipeline, worst
 from dashboards.rest.answers import encode
+from dashboards.rest.health_bodies import Components
 from dashboards.services import Services
 from dashboards.sources import SourceFacts
-from dashboards.stopped import standstill
-from dashboards.streams import State, StreamFacts, streams
+from dashboards.streams import StreamFacts, streams
 from market_assets.core import clock
-from market_assets.core.errors import MarketAssetsError
 from market_assets.settings import Settings
 from resources.http import redact
-from resources.stream.bars.status import BarsStatus
 
 log = logging.getLogger(__name__)
 
 Component = dict[str, Any]
+Look = Callable[[], Component]
 
-#: how a collector stands -> what that is worth
-_STREAM: dict[State, Status] = {
-    "never": "not_configured",
-    "ended": "idle",
-    "running": "healthy",
-    "silent": "degraded",
-    "dead": "degraded",
-}
-_SAID_OF_A_STREAM = (
-    *("pid", "vendors", "started_at", "connected_since", "last_message_at", "connects", "disconnects", "reconnects"),
-    *("refusals", "last_error", "malformed", "late_bars", "filled_bars", "given_up_bars", "fill_error"),
-    *("unflushed_bars", "flushed_rows", "last_flush_at", "flush_s", "flush_error", "dropped_bars"),
-    *("collect_p50_ms", "collect_p95_ms"),
-)
 #: seconds for which what changes slowly, and takes a while to find out, is not looked at again
 _SLOWLY_S = 20.0
 _LONGEST_REASON = 300
@@ -67,49 +51,64 @@ def assess(services: Services) -> dict[str, Any]:
     collectors: list[StreamFacts] = []
     vendors: list[SourceFacts] = []
 
-    def look_at_streams() -> Component:
+    def of_streams() -> Component:
         collectors.extend(streams(services.settings))
-        return _stream(collectors)
+        return stream(collectors)
 
-    def look_at_sources() -> Component:
+    def of_sources() -> Component:
         vendors.extend(services.sources.facts())
         return sources(services, vendors)
+
+    def of_pipeline() -> Component:
+        return {**pipeline(services, collectors), "validation": slowly(validation)}
 
     def slowly(look: Callable[[Services], Component]) -> Component:
         return services.memory.of(look.__name__, _SLOWLY_S, lambda: look(services))
 
-    storage = _looked("storage", lambda: _storage(services))
-    components = {
-        "storage": storage,
-        "instance": _looked("instance", lambda: instance(services)),
-        "scheduler": _looked("scheduler", lambda: scheduler(services)),
-        "automation": _looked("automation", lambda: automation(services)),
-        "stream": _looked("stream", look_at_streams),
-        "standstill": _looked("standstill", lambda: _standstill(services.settings)),
-        "redis": _looked("redis", lambda: _redis(services, collectors)),
-        "data_pipeline": _looked("data_pipeline", lambda: _pipeline(services, collectors, storage["status"])),
-        "condition": _looked("condition", lambda: slowly(condition)),
-        "sources": _looked("sources", look_at_sources),
-        "backup": _looked("backup", lambda: slowly(backup)),
-        "machine": _looked("machine", lambda: machine(services)),
-        "alerts": _looked("alerts", lambda: alerts(services)),
+    found = {"storage": _looked("storage", lambda: storage(services))}
+    is_readable = found["storage"]["status"] == "healthy"
+    looks: dict[str, Look] = {
+        "instance": lambda: instance(services),
+        "scheduler": lambda: scheduler(services),
+        "automation": lambda: automation(services),
+        "stream": of_streams,
+        "standstill": lambda: standstill(services),
+        "redis": lambda: redis(services, collectors),
+        "sources": of_sources,
+        "machine": lambda: machine(services),
+        "alerts": lambda: alerts(services),
+    }
+    of_stored: dict[str, Look] = {
+        "data_pipeline": of_pipeline,
+        "condition": lambda: slowly(condition),
+        "backup": lambda: slowly(backup),
+    }
+    found |= {name: _looked(name, look) for name, look in looks.items()}
+    found |= {
+        name: _looked(name, look) if is_readable else _unknown(name, "the store cannot be read")
+        for name, look in of_stored.items()
     }
     body: dict[str, Any] = {
-        "status": worst(component["status"] for component in components.values()),
+        "status": worst(component["status"] for component in found.values()),
         "timestamp": clock.now(),
-        "scheduler_running": components["scheduler"].get("running"),
-        "components": components,
+        "scheduler_running": found["scheduler"]["running"],
+        "components": {name: found[name] for name in Components.model_fields},
         "performance": services.telemetry.overall(),
         "data_sources": {source.name: described(source) for source in vendors},
     }
     return {**body, "demo": True} if services.data.demo else body
 
 
-def _looked(name: str, look: Callable[[], Component]) -> Component:
+def _looked(name: str, look: Look) -> Component:
     """What a look brought; one that fails hides no other, and says why."""
     try:
         return look()
     except Exception as failed:
         log.exception("health: %s could not be looked at", name)
-        why = f"{type(failed).__name__}: {redact.text(str(failed))[:_LONGEST_REASON]}"
-        return {"status": "unknown", "note": "could not be looked at", "detail": why}
+        return _unknown(name, f"{type(failed).__name__}: {redact.text(str(failed))[:_LONGEST_REASON]}")
+
+
+def _unknown(name: str, why: str) -> Component:
+    """A component of which nothing is measured: all its numbers are null."""
+    blank: Component = Components.blank(name)
+    return {**blank, "status": "unknown", "note": "could not be looked at", "detail": why}

@@ -50,11 +50,13 @@ def pipeline(services: Services, collectors: list[StreamFacts]) -> dict[str, Any
     others = [{"status": status, "detail": detail} for status, detail in judged]
     stored = [one for one in (equities, *others, bars) if one["status"] != "idle"]
     details = [one["detail"] for one in stored if one["detail"]]
+    n_fresh = sum(one["status"] == "healthy" for one in stored)
     return {
         **(bars if equities["status"] == "idle" else equities),
         "market_open": bars["market_open"],
         "status": worst(one["status"] for one in stored) if stored else "degraded",
         "cache_hit_rate": services.cache.facts().hit_rate,
+        "note": f"{n_fresh} of {len(stored)} stored domains are fresh",
         "detail": ("; ".join(details) or None) if stored else "nothing is stored yet; materialise a domain in Dagster",
     }
 

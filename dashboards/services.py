@@ -7,6 +7,7 @@ from dashboards.data import PublishedData
 from dashboards.keys import ApiKeys
 from dashboards.live import LiveBoard
 from dashboards.orchestrator import Orchestrator
+from dashboards.remembered import Memory
 from dashboards.rest.cache import ResponseCache
 from dashboards.sources import Sources
 from dashboards.telemetry import Telemetry
@@ -33,6 +34,7 @@ class Services:
     bars_now: BarsNow
     incidents: IncidentBook
     telemetry: Telemetry = field(default_factory=Telemetry)
+    memory: Memory = field(default_factory=Memory)
 
     @classmethod
     def of(cls, settings: Settings) -> "Services":

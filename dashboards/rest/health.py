@@ -5,12 +5,14 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from dashboards.health import assess, machine
+from dashboards.components.machine import measured
+from dashboards.health import assess
 from dashboards.orchestrator import Backfill
 from dashboards.rest.answers import json_answer
 from dashboards.rest.auth import Writer
 from dashboards.rest.errors import RESPONSES
 from dashboards.rest.funding_rows import EXTREME_Z, contracts_now
+from dashboards.rest.health_bodies import HealthBody
 from dashboards.rest.requests import ServicesOf, marked
 from dashboards.services import Services
 from market_assets.core import clock
@@ -19,7 +21,7 @@ from market_assets.core.errors import NotMaterialised
 router = APIRouter(tags=["health"], responses=RESPONSES)
 
 
-@router.get("/health")
+@router.get("/health", response_model=HealthBody, responses={503: {"model": HealthBody}})
 def health(app: ServicesOf) -> Response:
     """All components; 200 while healthy or degraded, 503 while unhealthy."""
     body = assess(app)
@@ -167,5 +169,5 @@ def summary(app: Services) -> dict[str, Any]:
         "performance": app.telemetry.overall(),
         "endpoints": app.telemetry.percentiles(),
         "cache": {"entries": cache.entries, "hit_rate": cache.hit_rate, "evictions": cache.evictions},
-        "machine": machine(app.settings.home),
+        "machine": measured(app.settings.home),
     }

@@ -1,12 +1,7 @@
 """A real daemon, webserver and sandbox: a raw-only backfill from the UI brings the whole domain up to date."""
 
-import contextlib
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +16,10 @@ from market_assets.definitions import build_defs
 from market_assets.equities.partitions import SYMBOLS_NAME
 from market_assets.instance import materialize_range, prepare
 from market_assets.settings import settings
+from tests.daemon.processes import free_port, process, wait_for
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow, pytest.mark.timeout(420)]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SYMBOLS, YEARS = ["AAPL", "SPLT"], ["2022", "2023"]
 SYMBOL_YEARS = [f"{symbol}|{year}" for symbol in SYMBOLS for year in YEARS]
 #: what a backfill of equities_daily_bars has to bring along
@@ -58,43 +53,6 @@ _STOP = """
 mutation Stop($id: String!) {
   stopRunningSchedule(id: $id) { ... on ScheduleStateResult { scheduleState { status } } }
 }"""
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(what: str, seconds: float, lacking: Callable[[], object], log: Path) -> None:
-    """Ask every second until nothing is lacking; fails with what still is and the end of the log."""
-    until = time.monotonic() + seconds
-    while missing := lacking():
-        if time.monotonic() > until:
-            shown = log.read_text(errors="replace")[-3000:]
-            pytest.fail(f"not within {seconds:.0f} s: {what}; lacking {missing}\n{shown}")
-        time.sleep(1)
-
-
-@contextlib.contextmanager
-def process(log: Path, tool: str, *arguments: str) -> Iterator[None]:
-    """A command of the environment in a process group of its own, ended at the end."""
-    command = [str(Path(sys.executable).parent / tool), *arguments]
-    with log.open("wb") as output:
-        started = subprocess.Popen(
-            command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            yield
-        finally:
-            if started.poll() is None:
-                os.killpg(started.pid, 15)
-            try:
-                started.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(started.pid, 9)
-                started.wait()
 
 
 def silence(url: str) -> str:
