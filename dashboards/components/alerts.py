@@ -32,4 +32,3 @@ def alerts(services: Services) -> dict[str, Any]:
         "silenced": counted.silenced,
         "last_round_age_s": age_s,
     }
-

@@ -115,4 +115,3 @@ def _look(found: "DagsterInstance", ticking: "Ticking", services: Services) -> _
     now = clock.wall()
     findings = [*ticks(found, ticking, services.settings.alerts, now), *daily_job(found, ticking, now)]
     return _Automation(len(ticking.running(found)), sorted(findings, key=lambda one: one.severity))
-

@@ -55,7 +55,9 @@ def condition(services: Services) -> dict[str, Any]:
         for (name, day), row in stored.items()
         if day == yesterday and row["condition"] == "late" and name not in late
     }
-    counts = {day: Counter(row["condition"] for (_, of), row in stored.items() if of == day) for day in (yesterday, today)}
+    counts = {
+        day: Counter(row["condition"] for (_, of), row in stored.items() if of == day) for day in (yesterday, today)
+    }
     return {
         "status": "degraded" if late else "healthy" if any(one.partitions for one in facts) else "idle",
         "note": _note(counts[yesterday], len(late)),
@@ -110,4 +112,6 @@ def _word(stored: Mapping[tuple[str, date], Mapping[str, Any]], name: str, day: 
 
 def _note(counts: Counter[str], n_late: int) -> str:
     late = f"{n_late} tables are late" if n_late else "no table is late"
-    return f"{late}, {counts['ok']} of {counts.total()} were ok yesterday" if counts else f"{late}, none judged yesterday"
+    return (
+        f"{late}, {counts['ok']} of {counts.total()} were ok yesterday" if counts else f"{late}, none judged yesterday"
+    )

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from dashboards import incidents
 from dashboards.incidents import Shown, Tally
 from dashboards.pages import alerts_channels, widgets, wording
-from dashboards.pages.alerts_words import ago, counted, named, severity_pill, state_pill
+from dashboards.pages.alerts_words import age, ago, counted, named, severity_pill, state_pill
 from dashboards.pages.page import in_thread
 from dashboards.services import Services
 from market_assets.core import clock
@@ -66,13 +66,14 @@ def register(app: Dash, services: Services) -> None:
 
 def _cards(total: Tally, n_silences: int, last: datetime | None, now: datetime, channels: Component) -> Component:
     is_late = last is None or now - last > _LATE
+    errors, warnings = (wording.UNKNOWN if last is None else f"{n:,}" for n in (total.errors, total.warnings))
     return widgets.cards(
-        widgets.card("Errors", f"{total.errors:,}", "open, not silenced", "bad" if total.errors else "plain"),
-        widgets.card("Warnings", f"{total.warnings:,}", "open, not silenced", "warn" if total.warnings else "plain"),
+        widgets.card("Errors", errors, "open, not silenced", "bad" if total.errors else "plain"),
+        widgets.card("Warnings", warnings, "open, not silenced", "warn" if total.warnings else "plain"),
         widgets.card("Silenced", f"{total.silenced:,}", f"{counted(n_silences, 'silence')} in force"),
         widgets.card(
             "Last round",
-            "never" if last is None else _age(last, now),
+            "never" if last is None else age(last, now),
             "nobody looks: make dev" if is_late else "one every 30 s",
             "bad" if is_late else "good",
         ),
@@ -85,8 +86,8 @@ def _nothing(which: incidents.Which, last: datetime | None, now: datetime) -> Co
         return _unwatched("No round of alerts ever ran with this home: nobody knows whether anything is wrong.")
     said = "Nothing has recovered." if which == "recovered" else "Nothing is wrong that anybody knows of."
     if now - last > _LATE:
-        return _unwatched(f"{said} The last round ended {_age(last, now)}: what broke since is not known.")
-    return html.P(f"{said} The last round ended {_age(last, now)}.", className="quiet")
+        return _unwatched(f"{said} The last round ended {age(last, now)}: what broke since is not known.")
+    return html.P(f"{said} The last round ended {age(last, now)}.", className="quiet")
 
 
 def _unwatched(why: str) -> Component:
@@ -98,10 +99,6 @@ def _unwatched(why: str) -> Component:
         ],
         className="empty",
     )
-
-
-def _age(at: datetime, now: datetime) -> str:
-    return f"{wording.age((now - at).total_seconds())} ago"
 
 
 def _rows(found: Sequence[Shown], now: datetime) -> Component:

@@ -107,7 +107,7 @@ def _commands(shown: Shown) -> Component:
         *([acknowledge] if shown.state not in ("recovered", "acknowledged") else []),
         (
             "Say nothing of it for four hours",
-            f"market-assets alerts silence {pattern} \\\n  --hours 4 --reason 'why'",
+            f"market-assets alerts silence \\\n  {pattern} \\\n  --hours 4 --reason 'why'",
         ),
         *((f"End silence {kept.id}", f"market-assets alerts unsilence {kept.id}") for kept in shown.silences),
     ]

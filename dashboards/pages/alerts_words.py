@@ -16,9 +16,14 @@ def counted(n: int, word: str) -> str:
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
+def age(at: datetime, now: datetime) -> str:
+    """`3 h ago`."""
+    return f"{wording.age((now - at).total_seconds())} ago"
+
+
 def ago(at: datetime, now: datetime) -> Component:
     """`3 h ago`; the instant is its title."""
-    return html.Span(f"{wording.age((now - at).total_seconds())} ago", title=wording.instant(at))
+    return html.Span(age(at, now), title=wording.instant(at))
 
 
 def named(shown: Shown) -> Component:

@@ -41,9 +41,9 @@ class AlertsBody(Body):
     """`GET /api/alerts`."""
 
     count: int = Field(description="All that were asked for, also beyond the limit")
-    errors: int = Field(description="Errors that stand for themselves and are not silenced, whatever was asked for")
-    warnings: int
-    last_round_at: datetime | None = Field(description="Null where nobody ever looked")
+    errors: int | None = Field(description="Open ones that no other explains and that are not silenced, in all")
+    warnings: int | None = Field(description="The same; both are null where nobody ever looked")
+    last_round_at: datetime | None = Field(description="When somebody looked last")
     alerts: list[AlertRow]
 
 

@@ -44,12 +44,13 @@ def alerts(
     """Incidents: what has not recovered first, errors before warnings, the newest first."""
     book, now = app.incidents, clock.wall()
     found = incidents.chosen(book, now, state, severity, subject)
-    total = incidents.tally(incidents.current(book, now))
+    last = book.last_round_at()
+    total = incidents.tally(incidents.current(book, now)) if last else None
     body = {
         "count": len(found),
-        "errors": total.errors,
-        "warnings": total.warnings,
-        "last_round_at": book.last_round_at(),
+        "errors": total.errors if total else None,
+        "warnings": total.warnings if total else None,
+        "last_round_at": last,
         "alerts": [alert_row(shown) for shown in found[:limit]],
     }
     return json_answer(marked(app, body))

@@ -107,7 +107,9 @@ class TableBody(BaseModel):
 
     newest: datetime | date | None
     published_at: datetime | None
-    late_s: float | None = Field(description="For how long it has lacked what is due by its calendar; 0 while it has all")
+    late_s: float | None = Field(
+        description="For how long it has lacked what is due by its calendar; 0 while it has all"
+    )
     yesterday: Condition | None
     today: Condition | None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.scheduler.instigation import TickStatus
+from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 from dashboards import watchdog
 from dashboards.services import Services
@@ -40,6 +40,11 @@ ALERTS = {
     "memory_used": [1, 1],
     "cpu_used": [1e6, 1e6],
 }
+#: what is posted and mailed of the outage from beginning to end
+OPENED, RECOVERED = "ERROR: feed run_failed", "RECOVERED: feed run_failed"
+WARNED, ESCALATED = "WARN: notes on_time", "NOT ACKNOWLEDGED ERROR: feed run_failed"
+MAILED = [WARNED, ESCALATED, RECOVERED, "RECOVERED: notes on_time"]
+DAEMON = ("dagster-daemon", "run", "-m", "tests.daemon.alert_location", "-a", "location")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -91,12 +96,14 @@ class Desk:
             run_config=_QUIET,
         )
 
-    def age_heartbeats(self) -> None:
-        """Let ten minutes have passed since the daemons beat last."""
-        for beat in self.instance.get_daemon_heartbeats().values():
+    def age_heartbeats(self) -> str:
+        """Let ten minutes have passed since the daemons beat last; the name of the first that fell silent."""
+        beats = self.instance.get_daemon_heartbeats().values()
+        for beat in beats:
             self.instance.add_daemon_heartbeat(beat._replace(timestamp=beat.timestamp - 600))
+        return min(beats, key=lambda beat: beat.timestamp).daemon_type
 
-    def ticks(self) -> list[dg.InstigatorTick]:
+    def ticks(self) -> list[InstigatorTick]:
         """What the daemon noted of the sensor's ticks, newest first."""
         (state,) = self.instance.all_instigator_state()
         return list(self.instance.get_ticks(state.instigator_origin_id, state.selector_id))
@@ -104,7 +111,7 @@ class Desk:
 
 @pytest.fixture
 def desk(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """Routes in the home's one configuration file, addresses in the environment; the pager is a port where nobody is."""
+    """Routes in the configuration file, addresses in the environment; the pager is a port where nobody is."""
     webhook, mailbox = Host(), Mailbox()
     (home / "config.yaml").write_text(yaml.safe_dump({"alerts": ALERTS}))
     monkeypatch.setenv("PAGER_URL", f"json://127.0.0.1:{free_port()}/page")
@@ -119,3 +126,109 @@ def desk(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     OUTAGE.clear()
     webhook.close()
     mailbox.close()
+
+
+def test_an_outage_is_one_message_and_one_recovery_and_a_dead_daemon_is_told_of(
+    home: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails behind the feed, and however often, the desk hears of it twice; the app tells of a dead daemon."""
+    began = time.monotonic()
+    with process(desk.log, *DAEMON) as running:
+        desk.wait_round()
+        print(f"the daemon ticks after {time.monotonic() - began:.0f} s")  # noqa: T201 - shown by pytest -s
+        n_tries = _the_outage_is_told_once(desk)
+        _what_fails_later_is_part_of_it(desk)
+        _it_recovers_once(desk)
+        n_ticks = _no_tick_failed(desk)
+        os.kill(running.pid, 9)
+        running.wait()
+        told = _the_app_tells_of_the_dead_daemon(home, desk, monkeypatch)
+    with process(desk.log, *DAEMON):
+        _its_return_is_told(desk, told)
+    n_failed = desk.instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    incidents = desk.book.all()
+    outage = [one for one in incidents if not one.incident.finding.subject.startswith("daemon:")]
+    print(  # noqa: T201
+        f"{len(TABLES)} tables tried {n_tries} times, {n_failed} failed runs, {len(outage)} incidents of the outage "
+        f"and {len(incidents) - len(outage)} of the daemons; {len(desk.posted())} messages at the webhook, "
+        f"{len(desk.mailed())} mails, {n_ticks} ticks, {time.monotonic() - began:.0f} s"
+    )
+
+
+def _the_outage_is_told_once(desk: Desk) -> int:
+    """The feed and forty tables with three retries each fail: the pager is dead, so the desk gets one message."""
+    OUTAGE.set()
+    failed = desk.run("feed", *TABLES)
+    tries = [event for event in failed.all_events if event.is_step_start or event.is_step_restarted]
+    assert sum(event.step_key in TABLES for event in tries) == len(TABLES) * (1 + RETRIES)
+    assert sum(event.is_step_failure for event in failed.all_events) == 1 + len(TABLES)
+    desk.wait_told("the outage is told", [OPENED], desk.mailed())
+    (entry,) = [one for one in desk.book.open() if one.root_id is None]
+    ((_, lines),) = desk.posted()
+    assert lines[0] == "vendor.example answers 503"
+    assert f"It explains {len(TABLES)} more: " in "\n".join(lines)
+    assert f"Incident {entry.id}: http://app.here/alerts/{entry.id}" in lines
+    assert "What to do: http://app.here/runbook#alert-run_failed" in lines
+    (message,) = desk.book.outbox.of_incident(entry.id)
+    pager, webhook = desk.book.outbox.attempts(message.id)
+    assert (pager.channel, pager.is_taken, webhook.channel, webhook.is_taken) == ("pager", False, "desk", True)
+    assert "Connection error" in pager.said
+    return len(TABLES) * (1 + RETRIES)
+
+
+def _what_fails_later_is_part_of_it(desk: Desk) -> None:
+    """Another try of the feed and failed checks behind it say nothing more; a warning elsewhere goes by mail."""
+    again = GRAPH.resolve_job_def("again").execute_in_process(
+        instance=desk.instance, raise_on_error=False, run_config=_QUIET
+    )
+    assert not again.success
+    assert len(again.get_asset_check_evaluations()) == len(BOOKS) + 1
+    desk.wait_round()
+    root = next(one for one in desk.book.open() if one.incident.finding.subject == "feed")
+    subjects = sorted(one.incident.finding.subject for one in desk.book.attached(root.id))
+    assert subjects == sorted([*TABLES, *BOOKS])
+    desk.wait_told("the warning and the escalation are mailed", [OPENED], [ESCALATED, WARNED])
+
+
+def _it_recovers_once(desk: Desk) -> None:
+    """The outage ends and everything is made anew: one recovery, on each route that was told."""
+    OUTAGE.clear()
+    assert desk.run("feed", "notes", *BOOKS, *TABLES).success
+    desk.wait_told("the recovery is told", [OPENED, RECOVERED], MAILED)
+    desk.wait_round()
+    desk.wait_told("nothing else is told", [OPENED, RECOVERED], MAILED)
+    assert desk.book.open() == []
+    assert f"It explained {len(TABLES) + len(BOOKS)} more" in desk.posted()[1][1]
+
+
+def _no_tick_failed(desk: Desk) -> int:
+    """How often the sensor ticked; what it said at the height of the outage."""
+    ticks = desk.ticks()
+    assert {tick.status for tick in ticks} <= {TickStatus.SKIPPED, TickStatus.STARTED}
+    n_wrong = 1 + len(TABLES) + len(BOOKS) + 1
+    assert any(str(tick.skip_reason).startswith(f"{n_wrong} findings, {n_wrong} incidents open") for tick in ticks)
+    return len(ticks)
+
+
+def _the_app_tells_of_the_dead_daemon(home: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Ten minutes after the daemon was killed, which are let pass, the app's watchdog runs the rounds; the message."""
+    told = f"daemon:{desk.age_heartbeats()} heartbeat"
+    monkeypatch.setattr(watchdog, "_EVERY_S", 0.2)
+    monkeypatch.setattr(watchdog, "_SILENT", timedelta(seconds=1))
+    # that nobody acknowledges this one for three seconds is another story
+    eye = watchdog.Watchdog(Services.of(load(home=home, alerts={**ALERTS, "escalate_min": 60})))
+    eye.start()
+    try:
+        desk.wait_told("the dead daemon is told", [OPENED, RECOVERED, f"ERROR: {told}"], MAILED)
+    finally:
+        eye.stop()
+    lines = desk.posted()[2][1]
+    assert "What to do: http://app.here/runbook#alert-heartbeat" in lines
+    assert any(line.startswith("It explains") for line in lines)
+    return told
+
+
+def _its_return_is_told(desk: Desk, told: str) -> None:
+    """Once every daemon has beaten again."""
+    desk.wait_told("the return", [OPENED, RECOVERED, f"ERROR: {told}", f"RECOVERED: {told}"], MAILED)
+    assert desk.book.open() == []
