@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from glob import escape
-from typing import Literal, get_args
+from typing import Literal
 from urllib.parse import quote
 
 from market_assets.ops.transforms.incidents import Finding, Severity, worst
@@ -19,7 +19,6 @@ from resources.alerting.records import Entry, KeptSilence
 
 #: current: all that have not recovered
 Which = Literal["current", "open", "acknowledged", "silenced", "attached", "recovered", "all"]
-WHICH: tuple[Which, ...] = get_args(Which)
 #: recovered incidents that are looked through, newest first
 _LOOKED_THROUGH = 5_000
 

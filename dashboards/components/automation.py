@@ -85,15 +85,17 @@ def automation(services: Services) -> dict[str, Any]:
     if ticking is None:
         return {"status": "idle", "note": "no round of alerts has told yet what ticks", "detail": None, **_NO_COUNTS}
     found = services.orchestrator.ask("ticking", lambda asked: _look(asked, ticking, services))
+    late = [one.subject for one in found.findings if one.check == "tick_late"]
+    failed = [f"{one.subject}: {one.said}" for one in found.findings if one.check != "tick_late"]
     n_declared = len(ticking.schedules) + len(ticking.sensors)
     return {
         "status": "degraded" if found.findings else "healthy" if found.n_on else "idle",
         "note": f"{found.n_on} of {n_declared} schedules and sensors are on",
-        "detail": told([f"{one.subject}: {one.said}" for one in found.findings]),
+        "detail": told([*([f"late: {', '.join(late)}"] if late else []), *failed]),
         "n_on": found.n_on,
         "n_off": n_declared - found.n_on,
-        "n_late": sum(one.check == "tick_late" for one in found.findings),
-        "n_failed": len({one.subject for one in found.findings if one.check != "tick_late"}),
+        "n_late": len(late),
+        "n_failed": len(failed),
         "findings": [
             {
                 "subject": one.subject,

@@ -111,7 +111,5 @@ def _word(stored: Mapping[tuple[str, date], Mapping[str, Any]], name: str, day: 
 
 
 def _note(counts: Counter[str], n_late: int) -> str:
-    late = f"{n_late} tables are late" if n_late else "no table is late"
-    return (
-        f"{late}, {counts['ok']} of {counts.total()} were ok yesterday" if counts else f"{late}, none judged yesterday"
-    )
+    judged = f"{counts['ok']} of {counts.total()} ok yesterday" if counts else "yesterday is not judged"
+    return f"{n_late or 'none'} late, {judged}"

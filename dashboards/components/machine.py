@@ -7,6 +7,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from dashboards.components.telling import told
+from dashboards.pages import wording
 from dashboards.services import Services
 from market_assets.core import clock
 
@@ -17,10 +18,12 @@ def machine(services: Services) -> dict[str, Any]:
 
     found = findings_machine.Machine.measured(services.settings.home)
     findings = findings_machine.machine(found, services.settings.alerts, clock.wall())
+    grave = [f"{one.subject}: {one.said}" for one in findings if one.subject != "cpu"]
+    disk, memory, cpu = (wording.percent(share, 0) for share in (found.disk, found.memory, found.cpu))
     return {
-        "status": "degraded" if any(one.subject != "cpu" for one in findings) else "healthy",
-        "note": f"disk {found.disk:.0%}, memory {found.memory:.0%} used, load {found.cpu:.0%} of the processors",
-        "detail": told([f"{one.subject}: {one.said}" for one in findings]),
+        "status": "degraded" if grave else "healthy",
+        "note": f"disk {disk}, memory {memory} used, load {cpu} of the processors",
+        "detail": told(grave),
         "disk_used_ratio": found.disk,
         "disk_free_bytes": found.disk_free_bytes,
         "memory_used_ratio": found.memory,

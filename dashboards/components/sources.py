@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboards.components.telling import told
+from dashboards.pages import wording
 from dashboards.services import Services
 from dashboards.sources import SourceFacts
 from market_assets.core import clock
@@ -19,7 +20,7 @@ def sources(services: Services, found: Sequence[SourceFacts]) -> dict[str, Any]:
     unwell = [f"{one.name}: {_unwell(one)}" for one in found if not one.healthy]
     low = [one.said for one in budgets(services.settings, clock.wall())]
     left = [window.left / window.limit for one in found for window in one.budget if window.window.startswith("day")]
-    least = f", at least {min(left):.0%} of each day's budget is left" if left else ""
+    least = f", at least {wording.percent(min(left), 0)} of each day's budget is left" if left else ""
     return {
         "status": "degraded" if unwell or low else "healthy",
         "note": f"{len(found) - len(unwell)} of {len(found)} are well{least}",

@@ -17,7 +17,7 @@ _SHOWN_CHECKS = 40
 def ticking(report: Mapping[str, Any]) -> Component:
     """Schedules and sensors that are late or failed, by the rules of alerts."""
     found = report["components"]["automation"]
-    controls = [widgets.pill(found["status"].replace("_", " "), widgets.TONES.get(found["status"]))]
+    controls = [widgets.pill(found["status"].replace("_", " "), widgets.TONES.get(found["status"], "idle"))]
     if not found["findings"]:
         said = found["detail"] or f"{found['note']}. None is late, and none failed last."
         told = said if found["n_on"] is not None else found["detail"] or found["note"]
@@ -25,15 +25,16 @@ def ticking(report: Mapping[str, Any]) -> Component:
     rows = [
         [
             widgets.pill(one["severity"].lower(), widgets.TONES[one["severity"]]),
-            html.Code(one["subject"]),
-            one["said"],
+            [html.Code(one["subject"]), html.Div(one["said"])],
             _ago(one["since"]),
         ]
         for one in found["findings"]
     ]
-    columns = [("severity", "left"), ("what", "left"), ("what is wrong", "left wide"), ("since", "right")]
+    columns = [("severity", "left"), ("what is wrong", "left wide"), ("since", "right")]
     counted = html.P(f"{found['note']}; late: {found['n_late']}, failed: {found['n_failed']}.", className="quiet")
-    return widgets.panel("Schedules and sensors", counted, widgets.table(columns, rows), controls=controls)
+    return widgets.panel(
+        "Schedules and sensors", counted, widgets.table(columns, rows), controls=controls, name="narrow"
+    )
 
 
 def dagster(report: Mapping[str, Any], services: Services) -> Component:
@@ -101,7 +102,7 @@ def runs(services: Services) -> Component:
         for check in failed[:_SHOWN_CHECKS]
     ]
     hidden = len(failed) - _SHOWN_CHECKS
-    more = [html.P(f"{hidden:,} more at /observability/alerts.", className="quiet")] if hidden > 0 else []
+    more = [html.P(f"{hidden:,} more; /alerts has what follows from them.", className="quiet")] if hidden > 0 else []
     check_columns = [
         ("asset", "left"),
         ("check", "left"),

@@ -28,6 +28,7 @@ TONES: dict[str, Tone] = {
     "unhealthy": "bad",
     "open": "bad",
     "fail": "bad",
+    "error": "bad",
     "FAILURE": "bad",
     "ERROR": "bad",
 }

@@ -107,9 +107,7 @@ class TableBody(BaseModel):
 
     newest: datetime | date | None
     published_at: datetime | None
-    late_s: float | None = Field(
-        description="For how long it has lacked what is due by its calendar; 0 while it has all"
-    )
+    late_s: float | None = Field(description="For how long it has lacked what is due; 0 while it has all")
     yesterday: Condition | None
     today: Condition | None
 
@@ -180,8 +178,7 @@ class Components(BaseModel):
     @classmethod
     def blank(cls, name: str) -> dict[str, Any]:
         """A component without anything measured."""
-        model = cls.model_fields[name].annotation
-        assert model is not None and issubclass(model, ComponentBody)
+        model: type[ComponentBody] = cls.__annotations__[name]
         return model().model_dump()
 
 

@@ -11,6 +11,7 @@ from market_assets.cli import (
     backup,
     config,
     data,
+    health,
     plan,
     retention,
     rollback,
@@ -36,7 +37,7 @@ app.command()(services.serve)
 app.command()(stream.stream)
 app.command()(services.demo)
 app.command()(status.status)
-app.command()(data.health)
+app.command()(health.health)
 app.command()(data.export)
 app.command()(plan.plan)
 app.command()(stop.stop)

@@ -1,4 +1,4 @@
-"""`market-assets health | export`: whether all is well, and a way out."""
+"""`market-assets export`: a way out."""
 
 import sys
 from collections.abc import Sequence
@@ -6,11 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import polars as pl
 import polars.selectors as cs
 import typer
-from rich.console import Console
 
 from market_assets.btc import export as btc_export
 from market_assets.btc.reading import NAMES as BTC_TABLES
@@ -31,15 +29,6 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
-
-
-def health() -> None:
-    """Print the health of store, Dagster and sources. Exit code 0 healthy, 1 degraded, 2 unhealthy."""
-    from dashboards.health import report
-
-    found = report(settings())
-    Console().print_json(orjson.dumps(found).decode())
-    raise typer.Exit({"healthy": 0, "degraded": 1}.get(str(found["status"]), 2))
 
 
 def export(

@@ -100,6 +100,8 @@ def test_a_month_is_verified_and_sorted() -> None:
         (packed(HEADER + "1743465600000,8,0.1\n"), None, "the file of 2025-05 holds 1 rows of other months"),
         (packed(HEADER + "1748736000000,8,0.1\n"), None, "the file of 2025-05 holds 1 rows of other months"),
     ],
+    # bytes of an archive hold the time at which it was made: no name that two workers agree on
+    ids=["checksum", "no checksum", "two tables", "cut short", "HTML", "month before", "month after"],
 )
 def test_a_file_that_is_not_what_it_says_is_refused(content: bytes, line: bytes | None, said: str) -> None:
     """A wrong checksum, a broken zip, another month: nothing of it is stored."""
