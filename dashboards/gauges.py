@@ -12,13 +12,14 @@ from dashboards.services import Services
 from dashboards.stream_gauges import stream_gauges
 from dashboards.streams import streams
 from dashboards.telemetry import Family, GaugeSample
+from dashboards.upkeep_gauges import upkeep_gauges
 from market_assets.core import clock
 
 _BREAKER_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
 def gauges(app: Services) -> Iterable[Family]:
-    """What is read at scrape time: tables, freshness, collectors, sources, cache, machine, alerts, scheduler."""
+    """What is read at scrape time: of tables, collectors, sources, cache, machine, backups, alerts, scheduler."""
     tables = app.data.tables()
     yield "table_rows", "Stored rows", ("asset",), [((t.name,), float(t.rows)) for t in tables]
     yield "table_partitions", "Stored partitions", ("asset",), [((t.name,), float(t.partitions)) for t in tables]
@@ -66,6 +67,7 @@ def gauges(app: Services) -> Iterable[Family]:
     yield "response_cache_hit_ratio", "Hits / lookups", (), [((), cache.hit_rate)]
     for name, value in measured(app.settings.home).items():
         yield name, "This process and its machine", (), [((), float(value) if value is not None else None)]
+    yield from upkeep_gauges(app)
     yield from _alerts(app)
     yield "scheduler_running", "1 while the scheduler's heartbeat is recent", (), [((), _scheduler(app))]
 

@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 Component = dict[str, Any]
 Look = Callable[[], Component]
 
-#: seconds for which what changes slowly, and takes a while to find out, is not looked at again
-_SLOWLY_S = 20.0
 _LONGEST_REASON = 300
 
 
@@ -60,10 +58,7 @@ def assess(services: Services) -> dict[str, Any]:
         return sources(services, vendors)
 
     def of_pipeline() -> Component:
-        return {**pipeline(services, collectors), "validation": slowly(validation)}
-
-    def slowly(look: Callable[[Services], Component]) -> Component:
-        return services.memory.of(look.__name__, _SLOWLY_S, lambda: look(services))
+        return {**pipeline(services, collectors), "validation": services.slowly(validation)}
 
     found = {"storage": _looked("storage", lambda: storage(services))}
     is_readable = found["storage"]["status"] == "healthy"
@@ -80,8 +75,8 @@ def assess(services: Services) -> dict[str, Any]:
     }
     of_stored: dict[str, Look] = {
         "data_pipeline": of_pipeline,
-        "condition": lambda: slowly(condition),
-        "backup": lambda: slowly(backup),
+        "condition": lambda: services.slowly(condition),
+        "backup": lambda: services.slowly(backup),
     }
     found |= {name: _looked(name, look) for name, look in looks.items()}
     found |= {

@@ -1,6 +1,8 @@
 """What routes and pages share: one of each per app."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from dashboards.bars_now import BarsNow
 from dashboards.data import PublishedData
@@ -16,6 +18,10 @@ from market_assets.settings import Settings
 from resources.alerting.book import IncidentBook
 from resources.stream.bars.reading import HotBars
 from resources.stream.hot import HotReader
+
+_SLOWLY_S = 20.0
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,10 @@ class Services:
             bars_now=BarsNow(settings, bars_hot, lambda: data.store),
             incidents=IncidentBook(settings.home),
         )
+
+    def slowly(self, look: Callable[["Services"], _Found]) -> _Found:
+        """What a look brings that takes a while, at what changes slowly: looked at again after some seconds."""
+        return self.memory.of(look.__name__, _SLOWLY_S, lambda: look(self))
 
     def warm(self) -> None:
         """Load what the first request would wait for: the exchange's calendar and Dagster."""

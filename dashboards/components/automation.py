@@ -91,7 +91,7 @@ def automation(services: Services) -> dict[str, Any]:
     return {
         "status": "degraded" if found.findings else "healthy" if found.n_on else "idle",
         "note": f"{found.n_on} of {n_declared} schedules and sensors are on",
-        "detail": told([*([f"late: {', '.join(late)}"] if late else []), *failed]),
+        "detail": told([*([f"late: {told(late, between=', ')}"] if late else []), *failed]),
         "n_on": found.n_on,
         "n_off": n_declared - found.n_on,
         "n_late": len(late),

@@ -107,11 +107,15 @@ def validation(report: Mapping[str, Any]) -> Component:
     """The newest stored share of what is valid or complete, by domain."""
     rates = report["components"]["data_pipeline"]["validation"]
     rows = [
-        [wording.DOMAINS[domain], html.Code(one["measure"]), wording.percent(one["value"], 2), one["of"] or ""]
+        [
+            wording.DOMAINS[domain],
+            [html.Code(one["measure"]), html.Div(one["of"] or "")],
+            wording.percent(one["value"], 2),
+        ]
         for domain, one in rates.items()
     ]
-    columns = [("domain", "left"), ("judged by", "left"), ("share", "right"), ("which", "left wide")]
-    return widgets.panel("Validation", widgets.table(columns, rows))
+    columns = [("domain", "left"), ("judged by, and what of", "left wide"), ("share", "right")]
+    return widgets.panel("Validation", widgets.table(columns, rows), name="narrow")
 
 
 def backups(report: Mapping[str, Any]) -> Component:
@@ -147,14 +151,13 @@ def open_incidents(services: Services) -> Component:
     rows = [
         [
             alerts_words.severity_pill(one),
-            alerts_words.named(one),
-            one.entry.incident.finding.said,
+            [alerts_words.named(one), html.Div(one.entry.incident.finding.said)],
             alerts_words.ago(one.entry.incident.finding.since, now),
         ]
         for one in found[:_MOST_INCIDENTS]
     ]
-    columns = [("severity", "left"), ("subject and check", "left"), ("what it said", "left wide"), ("since", "right")]
-    return widgets.panel(f"Incidents, {len(found):,}", widgets.table(columns, rows), link)
+    columns = [("severity", "left"), ("what is wrong", "left wide"), ("since", "right")]
+    return widgets.panel(f"Incidents, {len(found):,}", widgets.table(columns, rows), link, name="narrow")
 
 
 def machine(services: Services) -> Component:

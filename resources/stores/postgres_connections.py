@@ -101,14 +101,20 @@ class Connections:
 
 
 def _parsed(url: str) -> dict[str, Any]:
+    unreadable = MarketAssetsError(
+        "MARKET_ASSETS_POSTGRES_URL must be an address like postgresql://user:password@host:5432/database "
+        "(special characters in the password written as %XX); it cannot be read as one."
+    )
     try:
-        return dict(conninfo_to_dict(url))
+        given = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
         # what libpq says about it may quote the password
-        raise MarketAssetsError(
-            "MARKET_ASSETS_POSTGRES_URL must be an address like postgresql://user:password@host:5432/database "
-            "(special characters in the password written as %XX); it cannot be read as one."
-        ) from None
+        raise unreadable from None
+    # a slash in the password ends the part with the server: the password would be taken for its port, and be told
+    behind = url.partition("://")[2].partition("/")[2].partition("?")[0]
+    if str(given.get("port", "")).strip("0123456789,") or "@" in behind:
+        raise unreadable
+    return given
 
 
 def _lives(connection: AnyConnection) -> bool:

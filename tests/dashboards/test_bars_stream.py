@@ -21,14 +21,12 @@ from resources.source_calls import SourceCalls
 from resources.stores import open_store
 from tests.resources.stream.bars.redis_server import redis_server
 
-from . import bars_collector, stored_home
+from . import bars_collector, health_page, stored_home
 from .bars_collector import SECOND, WAITS, counted, source, status, symbol
-from .callbacks import ask
 from .stored_home import NOW
 
 SATURDAY = datetime(2026, 10, 3, 12, 0, tzinfo=UTC)
 EURUSD_ONLY = {"BARS__SYMBOLS": '["EURUSD"]'}
-HEALTH = ("notice", "cards", "sources", "streams", "tables", "dagster", "machine", "runs")
 #: labels of every metric that the specification names
 SPECIFIED = {
     "stream_data_freshness_seconds": {"stream", "symbol"},
@@ -73,8 +71,7 @@ def stored_minutes(found: Settings, *last: tuple[str, datetime]) -> None:
 
 def shown(found: Settings) -> str:
     """The health page."""
-    outputs = [(f"health-{name}", "children") for name in HEALTH]
-    return str(ask(TestClient(create_app(found)), outputs, ("refresh", "data", {"tick": 0})))
+    return health_page.text(create_app(found))
 
 
 def test_one_whose_markets_are_heard_is_running(found: Settings):
@@ -160,7 +157,7 @@ def test_without_bars_nothing_is_said_of_their_markets(found: Settings):
     body = report(found)["components"]
     assert body["stream"]["streams"]["bars"]["state"] == "never"
     assert body["data_pipeline"]["market_open"] is None
-    assert body["redis"] == {"status": "not_configured", "detail": None}
+    assert (body["redis"]["status"], body["redis"]["detail"]) == ("not_configured", None)
     assert "market-assets stream --domain bars" in shown(found)
 
 
@@ -170,7 +167,8 @@ def test_redis_that_does_not_answer_is_an_error(found: Settings, home: Path, mon
     at_redis = bars_collector.configure(monkeypatch)
     bars_collector.write(at_redis, status(redis="error", redis_error="Connection refused"))
     body = report(at_redis)
-    assert body["components"]["redis"] == {"status": "error", "detail": "Connection refused"}
+    told = body["components"]["redis"]
+    assert (told["status"], told["detail"]) == ("error", "Connection refused")
     assert body["status"] == "degraded"
     # what it said before it was stopped is not what holds now
     bars_collector.write(at_redis, status(running=False, redis="error", redis_error="old"))
@@ -185,7 +183,8 @@ def test_redis_that_answers_is_healthy(home: object, tmp_path: Path, monkeypatch
     with redis_server(tmp_path) as server:
         monkeypatch.setenv("REDIS_URL", server.url)
         found = bars_collector.configure(monkeypatch)
-        assert report(found)["components"]["redis"] == {"status": "healthy", "detail": None}
+        told = report(found)["components"]["redis"]
+        assert (told["status"], told["detail"]) == ("healthy", None)
 
 
 def test_a_source_that_did_badly_today_is_not_healthy(found: Settings):
@@ -201,7 +200,7 @@ def test_a_source_that_did_badly_today_is_not_healthy(found: Settings):
     assert healthy == {"yahoo": False, "alphavantage": True, "twelvedata": True, "polygon": False, "fred": True}
     assert known["twelvedata"] == {
         **{"state": "closed", "total_calls": 0, "success_rate": None, "latency_p95_ms": None},
-        **{"is_healthy": True, "budget_left": 800},
+        **{"is_healthy": True, "budget_left": 800, "budget_left_ratio": 1.0},
     }
 
 

@@ -222,6 +222,7 @@ def test_source_state_is_shown_as_all_processes_see_it(configured: Settings, sto
         "latency_p95_ms": 120.0,
         "is_healthy": False,
         "budget_left": 5,
+        "budget_left_ratio": 1.0,
     }
     assert body["data_sources"]["yahoo"]["success_rate"] is None
     assert body["components"]["sources"]["status"] == "degraded"

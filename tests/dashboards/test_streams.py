@@ -15,12 +15,10 @@ from dashboards.streams import StreamFacts, stream
 from market_assets.settings import Settings
 from resources.stream.hot import hot_path
 
-from . import crypto_home
-from .callbacks import ask
+from . import crypto_home, health_page
 from .crypto_home import NOW
 
 SECOND = timedelta(seconds=1)
-HEALTH = ("notice", "cards", "sources", "streams", "tables", "dagster", "machine", "runs")
 
 
 @pytest.fixture
@@ -37,8 +35,7 @@ def judged(found: Settings, **values: Any) -> StreamFacts:
 
 def shown(found: Settings) -> str:
     """The text of the health page, and what stands in its properties."""
-    outputs = [(f"health-{name}", "children") for name in HEALTH]
-    return str(ask(TestClient(create_app(found)), outputs, ("refresh", "data", {"tick": 0})))
+    return health_page.text(create_app(found))
 
 
 def samples(found: Settings) -> dict[tuple[str, ...], float]:

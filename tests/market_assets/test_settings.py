@@ -18,7 +18,13 @@ from market_assets.settings import SECRETS, SECTION_SECRETS, InvalidSettings, Se
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 #: read by the project, not part of the settings object
-BESIDE = {"MARKET_ASSETS_CONFIG", "MARKET_ASSETS_NOW", "MARKET_ASSETS_DAGSTER_POSTGRES_URL"}
+BESIDE = {
+    "MARKET_ASSETS_CONFIG",
+    "MARKET_ASSETS_NOW",
+    "MARKET_ASSETS_DAGSTER_POSTGRES_URL",
+    "MARKET_ASSETS_CODE_HOST",
+    "POSTGRES_PASSWORD",
+}
 #: keys whose other value cannot be made from the default by a rule
 OTHERS: dict[str, Any] = {
     "home": "elsewhere",

@@ -79,3 +79,12 @@ def test_the_older_names_open_the_store(postgres_url: str, monkeypatch: pytest.M
             admin.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(sql.Identifier("de/sk@1")))
             admin.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier("de/sk@1")))
             admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier("de/sk@1")))
+
+
+@pytest.mark.parametrize("password", ["s3cr3t/more", "123/456", "a+/="])
+def test_a_slash_in_a_password_is_refused_and_not_told(password: str, tmp_path: Path) -> None:
+    """It ends the part with the server: what stands before it would be taken for a port and shown."""
+    found = load(store="postgres", postgres_url=SecretStr(f"postgresql://desk:{password}@db.example/market"))
+    with pytest.raises(MarketAssetsError, match="cannot be read as one") as refused:
+        open_store(found)
+    assert password.split("/")[0] not in str(refused.value)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import polars as pl
 import pytest
 
-from market_assets.btc.transforms.integrity import verify_data_integrity
+from market_assets.btc.transforms.integrity import integrity_of_newest_day, verify_data_integrity
 from market_assets.core.errors import InvalidRequest
 from tests.market_assets.btc.transforms.hourly import HOUR, START, liquidated, prices
 
@@ -94,3 +94,22 @@ def test_times_need_a_zone_and_an_order():
     with pytest.raises(InvalidRequest, match="before start"):
         verify_data_integrity(a_day(), DAY_END, START)
     assert verify_data_integrity(a_day(), START, datetime(2021, 2, 1, 0, 59, tzinfo=UTC)).expected == 1
+
+
+def test_the_newest_day_ends_at_the_newest_row():
+    """Of 30 hours the last 24 count: one absent, one carried forward, so two missing. Earlier ones may lack."""
+    raw = prices([1.0] * 30).join(liquidated([1.0] * 30), on="ts")[[*range(4), *range(6, 12), *range(13, 30)]]
+    processed = raw.rename({"long_liquidations": "long_filled", "short_liquidations": "short_filled"})
+    carried = processed.with_columns(is_filled=pl.col("ts") == START + 20 * HOUR)
+    report = integrity_of_newest_day(carried, START)
+    assert (report.start, report.end) == (START + 6 * HOUR, START + 29 * HOUR)
+    assert report.missing_hours == (START + 12 * HOUR, START + 20 * HOUR)
+    assert report.overall_score == pytest.approx(1 - 0.3 * 2 / 24)
+
+
+def test_the_newest_day_does_not_begin_before_history():
+    """Three hours of history are three hours; no row at all is the first hour of it, and that is missing."""
+    three = prices([1.0] * 3).join(liquidated([1.0] * 3), on="ts").with_columns(is_filled=pl.lit(value=False))
+    three = three.rename({"long_liquidations": "long_filled", "short_liquidations": "short_filled"})
+    assert (integrity_of_newest_day(three, START).expected, integrity_of_newest_day(three, START).n_missing) == (3, 0)
+    assert integrity_of_newest_day(three.clear(), START).missing_hours == (START,)
