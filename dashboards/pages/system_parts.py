@@ -15,7 +15,7 @@ from market_assets.core import clock
 
 _MOST_INCIDENTS = 8
 _FACTS = (("", "left"), ("", "right"))
-_STORED = {"ok": "good", "degraded": "warn", "late": "warn", "missing": "bad"}
+_STORED: Mapping[str, widgets.Tone] = {"ok": "good", "degraded": "warn", "late": "warn", "missing": "bad"}
 
 
 def components(report: Mapping[str, Any]) -> Component:
@@ -100,7 +100,7 @@ def _late(late_s: float | None) -> Any:
 
 
 def _condition(word: str | None) -> Any:
-    return "" if word is None else widgets.pill(word, _STORED[word])  # type: ignore[arg-type]
+    return "" if word is None else widgets.pill(word, _STORED[word])
 
 
 def validation(report: Mapping[str, Any]) -> Component:
