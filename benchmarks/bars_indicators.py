@@ -110,9 +110,7 @@ def stored(settings: BarsSettings) -> pl.DataFrame:
     frames = []
     for symbol in settings.symbols:
         row = settings.instrument(symbol)
-        ts = trading_hours.minutes(
-            row.calendar, first - timedelta(days=LOOK_BACK_DAYS), first + crypto_market.DAY
-        )
+        ts = trading_hours.minutes(row.calendar, first - timedelta(days=LOOK_BACK_DAYS), first + crypto_market.DAY)
         bars = crypto_market.candles(len(ts), seed=len(frames)).with_columns(
             symbol=pl.lit(symbol),
             timeframe=pl.lit("1m"),

@@ -1,6 +1,9 @@
 """The contents page: every asset, check, sensor, schedule and resource of the graph."""
 
+from typing import Any
+
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from market_assets.bars import assets as bars_assets
 from market_assets.bars import checks as bars_checks
@@ -62,6 +65,10 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
     asks_equities = sandboxed or found.polygon_api_key is not None
     asks_btc = sandboxed or found.glassnode_api_key is not None
     sensing = dg.DefaultSensorStatus.RUNNING if asks_equities else dg.DefaultSensorStatus.STOPPED
+
+    def graph() -> BaseAssetGraph[Any]:
+        return built.resolve_asset_graph()
+
     built = dg.Definitions(
         assets=[asset for domain in _ASSETS for asset in domain.ASSETS],
         asset_checks=[check for domain in _CHECKS for check in domain.CHECKS],
@@ -87,7 +94,7 @@ def build_defs(found: Settings | None = None, **resources: object) -> dg.Definit
             "io_manager": io_manager_for(found),
             "store": store,
             "vendors": Vendors(found),
-            "verdicts": Verdicts(CheckLedger(found.home), lambda: built.resolve_asset_graph()),
+            "verdicts": Verdicts(CheckLedger(found.home), graph),
             **resources,
         },
         executor=dg.in_process_executor,

@@ -27,7 +27,8 @@ class Machine:
         place = next(folder for folder in (home, *home.absolute().parents) if folder.exists())
         disk = shutil.disk_usage(place)
         load = psutil.getloadavg()[2] / (psutil.cpu_count() or 1)
-        return cls(disk.used / disk.total, disk.free, psutil.virtual_memory().percent / 100, load)
+        # as df counts: what is kept for root alone is neither used nor free
+        return cls(disk.used / (disk.used + disk.free), disk.free, psutil.virtual_memory().percent / 100, load)
 
 
 def machine(found: Machine, settings: AlertSettings, now: datetime) -> list[Finding]:

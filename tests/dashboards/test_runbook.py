@@ -88,7 +88,9 @@ def test_every_routine_of_the_old_manuals_is_shown_by_a_test():
     """Each row of the table links a test function that there is."""
     text = RUNBOOK.read_text()
     section = text[text.index("## What the five old manuals said") :].split("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith(("| domain", "| ---"))]
+    rows = [
+        line for line in section.splitlines() if line.startswith("| ") and not line.startswith(("| domain", "| ---"))
+    ]
     assert {row.split("|")[1].strip() for row in rows} == {"all", "equities", "btc", "bars", "crypto", "funding"}
     assert len(rows) > 60
     for row in rows:

@@ -98,7 +98,8 @@ OTHERS: dict[str, Any] = {
 #: what has to be set beside a key so that the whole is valid
 COMPANIONS: dict[str, dict[str, Any]] = {"equities.reconcile.source": {"equities.sources": ["yahoo"]}}
 COMPANIONS |= {
-    f"alerts.{route}": {"alerts.channels": {"desk": "ALERTS_DESK_URL"}} for route in ("critical", "warning", "escalation")
+    f"alerts.{route}": {"alerts.channels": {"desk": "ALERTS_DESK_URL"}}
+    for route in ("critical", "warning", "escalation")
 }
 #: a database needs a user, and the password that only the environment holds
 COMPANIONS |= {f"btc.database.{name}": {"btc.database.user": "desk"} for name in ("host", "port", "database")}

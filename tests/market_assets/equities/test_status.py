@@ -124,7 +124,7 @@ def test_coins_age_by_the_hour(last, age, verdict):
 
 
 def test_a_bar_that_is_not_due_makes_no_coin_old():
-    """Of Saturday's bar, due 2 h after midnight: Friday's close is 25 h ago at 1 o'clock, and that is right; 27 at 3."""
+    """Saturday's bar is due 2 h after midnight: at 1 o'clock Friday's close is 25 h ago, which is right; 27 at 3."""
     coin = universe("A-B", asset_class="crypto").with_columns(symbol=pl.lit("A"))
     friday = stored(*until(FRIDAY, EVERY_DAY))
     early = row(friday, symbols=coin, now=datetime(2020, 3, 8, 1, tzinfo=UTC))
