@@ -253,10 +253,13 @@ class Follower:
     def _groups(
         self, ready: Sequence[dg.AssetKey], pending: Mapping[dg.AssetKey, Mapping[str, int]]
     ) -> list[list[dg.AssetKey]]:
-        """Ready assets that are stale in the same partitions share a run."""
-        groups: dict[tuple[str, ...], list[dg.AssetKey]] = {}
+        """Ready assets that are cut alike and stale in the same partitions share a run.
+
+        Days of two domains begin on different dates: in one run Dagster takes neither for partitioned.
+        """
+        groups: dict[tuple[Any, ...], list[dg.AssetKey]] = {}
         for key in ready:
-            groups.setdefault((str(_dimensions(key)), *sorted(pending[key])), []).append(key)
+            groups.setdefault((self.graph.get(key).partitions_def, *sorted(pending[key])), []).append(key)
         return list(groups.values())
 
     def _with_descendants(self, group: list[dg.AssetKey], running: set[dg.AssetKey]) -> list[dg.AssetKey]:
@@ -265,15 +268,15 @@ class Follower:
         What also depends on the group by way of other partitions (bins on weekly models) has to wait for those.
         """
         chosen = list(group)
-        dimensions = _dimensions(group[0])
+        definition = self.graph.get(group[0]).partitions_def
         awaited = running | {dg.AssetKey.from_user_string(name) for name, stale in self.cursor.pending.items() if stale}
-        while dimensions:
+        while definition is not None:
             children = sorted({child for key in chosen for child in self.graph.get(key).child_keys}, key=str)
             following = [
                 child
                 for child in children
                 if child not in chosen
-                and _dimensions(child) == dimensions
+                and self.graph.get(child).partitions_def == definition
                 and not self._references(child) & set(chosen)
                 and not (self._ancestors(child) - set(chosen)) & (awaited | self._descendants(chosen))
             ]

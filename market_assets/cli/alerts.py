@@ -123,24 +123,19 @@ def _end(hours: float | None, until: str | None) -> datetime:
 
 def _print(rows: list[dict[str, Any]], book: "IncidentBook", now: datetime) -> None:
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
-    console = Console(soft_wrap=True)
-    table = Table("id", "state", "severity", "subject", "check", "since", "what")
+    # a line each, as long as it has to be: a narrow table would cut what matters
+    console = Console(soft_wrap=True, highlight=False)
     for row in rows:
         part_of = f" of {row['root_id']}" if row["root_id"] else ""
-        explains = f" (explains {row['n_attached']} more)" if row["n_attached"] else ""
-        table.add_row(
-            str(row["id"]),
-            f"{row['state']}{part_of}",
-            row["severity"],
-            escape(row["subject"]),
-            row["check"],
-            row["since"],
-            escape(row["said"] + explains),
-        )
-    console.print(table if rows else "no incident")
+        explains = f" Explains {row['n_attached']} more." if row["n_attached"] else ""
+        since = row["since"][:16].replace("T", " ")
+        head = f"{row['id']:>4}  {row['severity']:5}  {row['state']}{part_of}  {row['subject']} {row['check']}"
+        style = {"ERROR": "bold red", "WARN": "yellow"}.get(row["severity"], "")
+        console.print(f"{head}  since {since}Z", style=style, markup=False)
+        console.print(f"      {row['said']}{explains}", markup=False)
+    if not rows:
+        console.print("no incident")
     for kept in book.silences(now):
         reason = f": {kept.reason}" if kept.reason else ""
         covers = f"{kept.silence.pattern} until {kept.silence.until.isoformat()}"

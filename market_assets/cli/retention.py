@@ -41,12 +41,13 @@ def _print(done: "pl.DataFrame", *, dry_run: bool) -> None:
     table = Table(
         "what", "rule", "older than", "looked at", "would go" if dry_run else "removed", "MB", "stays, and why"
     )
+    table.columns[1].no_wrap = table.columns[2].no_wrap = True
     for row in done.iter_rows(named=True):
         since, size = row["kept_since"], row["removed_bytes"]
         table.add_row(
             row["what"],
-            row["rule"],
-            f"{since:%Y-%m-%d %H:%M}" if since else "",
+            row["rule"].replace(", ", "\n"),
+            f"{since:%Y-%m-%d}" if since else "",
             f"{row['n_examined']:,}",
             f"{row['n_removed']:,}",
             f"{size / 1e6:,.1f}" if size is not None else "",

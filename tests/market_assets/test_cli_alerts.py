@@ -57,8 +57,9 @@ def test_a_list_without_more_is_of_what_has_not_recovered(book: IncidentBook) ->
     """Whether it is asked for by its name or not."""
     shown = run("list").stdout
     assert run().stdout == shown
-    (source,) = [line for line in shown.splitlines() if "source:polygon" in line]
-    assert "Polygon [all of it] fails. (explains 1 more)" in source
+    lines = shown.splitlines()
+    (source,) = [at for at, line in enumerate(lines) if "source:polygon" in line]
+    assert "Polygon [all of it] fails. Explains 1 more." in lines[source + 1]
     (bars,) = [line for line in shown.splitlines() if "bars_minute" in line]
     assert f"attached of {ids(book)['source:polygon']}" in bars
     assert "gone" not in shown

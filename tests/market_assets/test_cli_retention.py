@@ -37,7 +37,7 @@ def test_a_dry_run_prints_what_would_go(app: typer.Typer) -> None:
     assert [cell.strip() for cell in line.split("│")[1:6]] == [
         "table:funding_spreads",
         "retention.tables.funding_spreads = 30",
-        "2026-07-02 12:00",
+        "2026-07-02",
         "3",
         "2",
     ]

@@ -147,3 +147,27 @@ def test_a_live_table_waits_for_the_round_under_way(instance: dg.DagsterInstance
     assert tick(instance, cursor) == []
     instance.delete_run(busy.run_id)
     assert tick(instance, cursor) == [(["scores"], "2026-01-03|bybit...2026-01-03|okx")]
+
+
+def test_days_that_begin_on_different_dates_do_not_share_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one run Dagster takes neither for partitioned, and checks would find no partition to judge."""
+    later = partitions.days(date(2026, 1, 2))
+    names = ("feed", "made", "other_feed", "other_made")
+    cut = (DAY, DAY, later, later)
+    assets = [
+        _asset(name, definition, **({names[n - 1]: None} if n % 2 else {}))
+        for n, (name, definition) in enumerate(zip(names, cut, strict=True))
+    ]
+    defs = dg.Definitions(assets=assets, resources={"io_manager": Outcome()}, executor=dg.in_process_executor)
+    monkeypatch.setattr(follow, "TABLES", {name: _table(name.title(), day="day").contract() for name in names})
+    with dg.DagsterInstance.ephemeral() as instance:
+        for name in ("feed", "other_feed"):
+            defs.resolve_implicit_global_asset_job_def().execute_in_process(
+                instance=instance,
+                asset_selection=[dg.AssetKey(name)],
+                tags=partitions.range_tags("2026-01-03", "2026-01-03"),
+            )
+        follower = Follower(defs.resolve_asset_graph(), instance, Cursor())
+        follower.collect()
+        asked = [[key.to_user_string() for key in request.asset_selection or []] for request in follower.requests()]
+    assert sorted(asked) == [["made"], ["other_made"]]

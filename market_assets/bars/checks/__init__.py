@@ -89,6 +89,14 @@ def _replayed(context: dg.AssetCheckExecutionContext) -> tuple[pl.DataFrame, pl.
     return replayed(stored, rows, bars.instrument(symbol), bars.indicators.warm_bars)
 
 
+def _blind(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
+    """Bars of the run whose mean volume cannot be known; the bars before them may lie before a long weekend."""
+    cut = [day_and_name(key) for key in keys_to_judge(context, schemas.BarsIndicators)]
+    keys = sorted({key for day, symbol in cut for key in _before([symbol], day, 4)})
+    rows = store_of(context).read(schemas.BarsMinute.contract(), keys, columns=["symbol", "ts", "volume"])
+    return indicators.blind(rows)
+
+
 def _truncated(context: dg.AssetCheckExecutionContext) -> pl.DataFrame:
     """Features of the run's first partition with rows, computed as if the later half of its minutes were not."""
     bars, store = settings().bars, store_of(context)
@@ -225,6 +233,7 @@ CHECKS = [
         check(indicators.replay_agrees, blocking=True),
         minutes=_MINUTES,
         replayed=_replayed,
+        blind_at=_blind,
     ),
     _checks(
         schemas.BarsMacroDaily,

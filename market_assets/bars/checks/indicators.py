@@ -52,6 +52,10 @@ _MAY_LACK = frozenset(
 )
 
 
+#: bars of the mean volume
+MEAN_OF = 20
+
+
 def one_row_a_bar(frame: pl.DataFrame, minutes: pl.DataFrame) -> Judgement:
     """Every minute has one row, and every row its minute."""
     return rows_matched(frame, minutes, _KEY)
@@ -63,13 +67,32 @@ def bands_ordered(frame: pl.DataFrame) -> Judgement:
     return error_unless(wrong.is_empty(), n=wrong.height, rows=wrong.select(*_KEY, "bb_lower", "bb_mid", "bb_upper"))
 
 
-def nulls_in_warm_up(frame: pl.DataFrame, without_volume: Sequence[str]) -> Judgement:
-    """A value is null only before its first bar; VWAP and mean volume also where the kind has no volume."""
+def blind(minutes: pl.DataFrame) -> pl.DataFrame:
+    """symbol, ts of the bars (BarsMinute) with an unknown volume among the 20 whose mean they have, themselves included.
+
+    A collector that joined within a minute knows its price and not its volume.
+    """
+    unknown = pl.col("volume").is_null().cast(pl.Int8)
+    among = unknown.rolling_sum(MEAN_OF, min_samples=1).over("symbol")
+    return minutes.sort("symbol", "ts").filter(among > 0).select("symbol", "ts")
+
+
+def nulls_in_warm_up(frame: pl.DataFrame, without_volume: Sequence[str], blind_at: pl.DataFrame) -> Judgement:
+    """A value is null only before its first bar; VWAP and mean volume also where a volume is not measured."""
     too_late = [
         (pl.col(name).is_null() & (pl.col("bars_in_segment") > first)).alias(name) for name, first in FIRST.items()
     ]
-    volume = ~pl.col("symbol").is_in(list(without_volume)) & (pl.col("bars_in_segment") > 20)
-    counted = frame.select(*too_late, (volume & pl.col("volume_ma_20").is_null()).alias("volume_ma_20")).sum()
+    volume = (
+        ~pl.col("symbol").is_in(list(without_volume))
+        & (pl.col("bars_in_segment") > MEAN_OF)
+        & pl.col("is_blind").is_null()
+    )
+    known = blind_at.with_columns(is_blind=True)
+    counted = (
+        frame.join(known, on=["symbol", "ts"], how="left", maintain_order="left")
+        .select(*too_late, (volume & pl.col("volume_ma_20").is_null()).alias("volume_ma_20"))
+        .sum()
+    )
     wrong = {name: n for name, n in counted.row(0, named=True).items() if n} if frame.height else {}
     return error_unless(not wrong, wrong=str(wrong))
 

@@ -27,6 +27,7 @@ ALLOWED = ["yahoo", "polygon"]
 AGREED = {"disagreements_warn": 0, "disagreements_error": 0}
 QUARANTINE = BarsMinute.contract().quarantine()
 ROWS = VALUES.select("symbol", "ts")
+NONE_BLIND = ROWS.clear()
 SIGNALS = frames.signals(frames.signal(10), frames.signal(20), frames.signal(30))
 ONE = {"BTCUSD": ["yahoo", "polygon"]}
 #: 100 bars of which so many have a tenth of the usual volume
@@ -77,16 +78,17 @@ SOUND: list[Case] = [
     ("one_row_a_bar", lambda: indicators.one_row_a_bar(VALUES, ROWS)),
     ("bands_ordered", lambda: indicators.bands_ordered(VALUES)),
     ("bands_ordered", lambda: indicators.bands_ordered(frames.indicators(bb_lower=None, bb_upper=None, bb_mid=None))),
-    ("nulls_in_warm_up", lambda: indicators.nulls_in_warm_up(VALUES, [])),
+    ("nulls_in_warm_up", lambda: indicators.nulls_in_warm_up(VALUES, [], NONE_BLIND)),
     (
         "nulls_in_warm_up",
-        lambda: indicators.nulls_in_warm_up(frames.indicators(1, ema_200=None, bars_in_segment=199), []),
+        lambda: indicators.nulls_in_warm_up(frames.indicators(1, ema_200=None, bars_in_segment=199), [], NONE_BLIND),
     ),
     (
         "nulls_in_warm_up",
-        lambda: indicators.nulls_in_warm_up(frames.indicators(volume_ma_20=None, vwap=None), ["BTCUSD"]),
+        lambda: indicators.nulls_in_warm_up(frames.indicators(volume_ma_20=None, vwap=None), ["BTCUSD"], NONE_BLIND),
     ),
-    ("nulls_in_warm_up", lambda: indicators.nulls_in_warm_up(VALUES.clear(), [])),
+    ("nulls_in_warm_up", lambda: indicators.nulls_in_warm_up(VALUES.clear(), [], NONE_BLIND)),
+    ("nulls_in_warm_up", lambda: indicators.nulls_in_warm_up(frames.at(VALUES, 2, volume_ma_20=None), [], ROWS[2:3])),
     ("replay_agrees", judged_replay),
     ("replay_agrees", lambda: judged_replay(1e-9)),
     ("regime_one_hot", lambda: indicators.regime_one_hot(FEATURES)),
@@ -180,12 +182,20 @@ BROKEN: list[Broken] = [
     ("one_row_a_bar", ERROR, lambda: indicators.one_row_a_bar(VALUES.head(49), ROWS)),
     ("one_row_a_bar", ERROR, lambda: indicators.one_row_a_bar(VALUES, ROWS.head(49))),
     ("bands_ordered", ERROR, lambda: indicators.bands_ordered(frames.at(VALUES, 2, bb_lower=50.5))),
-    ("nulls_in_warm_up", ERROR, lambda: indicators.nulls_in_warm_up(frames.at(VALUES, 2, ema_200=None), [])),
-    ("nulls_in_warm_up", ERROR, lambda: indicators.nulls_in_warm_up(frames.at(VALUES, 2, volume_ma_20=None), [])),
     (
         "nulls_in_warm_up",
         ERROR,
-        lambda: indicators.nulls_in_warm_up(frames.indicators(1, rsi_14=None, bars_in_segment=15), []),
+        lambda: indicators.nulls_in_warm_up(frames.at(VALUES, 2, ema_200=None), [], NONE_BLIND),
+    ),
+    (
+        "nulls_in_warm_up",
+        ERROR,
+        lambda: indicators.nulls_in_warm_up(frames.at(VALUES, 2, volume_ma_20=None), [], NONE_BLIND),
+    ),
+    (
+        "nulls_in_warm_up",
+        ERROR,
+        lambda: indicators.nulls_in_warm_up(frames.indicators(1, rsi_14=None, bars_in_segment=15), [], NONE_BLIND),
     ),
     ("replay_agrees", ERROR, lambda: judged_replay(1e-6)),
     (
@@ -296,3 +306,13 @@ def test_the_live_engine_is_run_over_the_same_bars() -> None:
     assert live["ema_9"].to_list() == [None] * 8 + [100.0] * 22
     assert live["rsi_14"].to_list() == [None] * 14 + [50.0] * 16
     assert not indicators.replay_agrees((stored, live)).passed
+
+
+def test_a_mean_volume_is_unknown_for_twenty_bars_after_an_unmeasured_one():
+    """The bar itself and the 19 that follow, of its own symbol alone; a bar without any before it is judged by itself."""
+    ts = pl.datetime_range(D0, D0 + timedelta(minutes=29), "1m", eager=True)
+    volumes = [1.0] * 5 + [None] + [1.0] * 24
+    one = pl.DataFrame({"symbol": "BTCUSD", "ts": ts, "volume": volumes})
+    found = indicators.blind(pl.concat([one, one.with_columns(symbol=pl.lit("ETHUSD"), volume=1.0)]))
+    assert found["symbol"].unique().to_list() == ["BTCUSD"]
+    assert found["ts"].to_list() == ts[5:25].to_list()
