@@ -68,7 +68,7 @@ def bands_ordered(frame: pl.DataFrame) -> Judgement:
 
 
 def blind(minutes: pl.DataFrame) -> pl.DataFrame:
-    """symbol, ts of the bars (BarsMinute) with an unknown volume among the 20 whose mean they have, themselves included.
+    """symbol, ts of the bars (BarsMinute) with an unknown volume among the 20 whose mean they have, their own included.
 
     A collector that joined within a minute knows its price and not its volume.
     """

@@ -309,7 +309,7 @@ def test_the_live_engine_is_run_over_the_same_bars() -> None:
 
 
 def test_a_mean_volume_is_unknown_for_twenty_bars_after_an_unmeasured_one():
-    """The bar itself and the 19 that follow, of its own symbol alone; a bar without any before it is judged by itself."""
+    """The bar itself and the 19 that follow, of its own symbol alone."""
     ts = pl.datetime_range(D0, D0 + timedelta(minutes=29), "1m", eager=True)
     volumes = [1.0] * 5 + [None] + [1.0] * 24
     one = pl.DataFrame({"symbol": "BTCUSD", "ts": ts, "volume": volumes})
