@@ -30,6 +30,7 @@ from resources import event_marks
 from resources.event_marks import Mark
 from resources.http import redact
 from resources.http.state import instant
+from resources.ledger import Ledger
 from resources.run_scope import Scopes
 from resources.shared_file import SharedFile
 
@@ -103,11 +104,11 @@ class _Evaluation:
     keys: Sequence[str]
 
 
-class CheckLedger:
+class CheckLedger(Ledger):
     """The file. Safe to use from many processes; only one of them follows at a time."""
 
     def __init__(self, home: Path) -> None:
-        self._file = _File(home / "state" / "checks.sqlite")
+        super().__init__(_File(home / "state" / "checks.sqlite"))
         self._pruned_at = float("-inf")
 
     def follow(self, instance: dg.DagsterInstance, graph: BaseAssetGraph[Any]) -> int:
@@ -151,14 +152,6 @@ class CheckLedger:
     def failing(self) -> pl.DataFrame:
         """VERDICTS that failed, sorted."""
         return _frame(self._file.rows(f"{_SELECT} WHERE e.passed = 0{_ORDER}"))
-
-    def close(self) -> None:
-        """Close this thread's connection. The next use opens another."""
-        self._file.close()
-
-    @staticmethod
-    def _mark(rows: Sequence[tuple[Any, ...]]) -> Mark | None:
-        return Mark.parse(rows[0][0]) if rows else None
 
 
 class _File(SharedFile):

@@ -20,6 +20,7 @@ from market_assets.core.contracts import UTC_MICROS, WHOLE
 from resources import event_marks
 from resources.event_marks import Mark
 from resources.http.state import instant
+from resources.ledger import Ledger
 from resources.run_failures import failed_steps, materialised_in
 from resources.run_scope import Scopes
 from resources.shared_file import SharedFile
@@ -66,11 +67,11 @@ _PUT = (
 _CLEAR = "DELETE FROM failed WHERE asset = ? AND is_check = ? AND partition = ?"
 
 
-class RunLedger:
+class RunLedger(Ledger):
     """The file. Safe to use from many processes; only one of them follows at a time."""
 
     def __init__(self, home: Path) -> None:
-        self._file = _File(home / "state" / "runs.sqlite")
+        super().__init__(_File(home / "state" / "runs.sqlite"))
 
     def follow(self, instance: dg.DagsterInstance, graph: AssetGraph) -> int:
         """Read the runs that failed since, and clear what was made since; how many runs were read.
@@ -112,14 +113,6 @@ class RunLedger:
             for asset, partition, is_check, cause, said, at, since, run_id in self._file.rows(_SELECT)
         ]
         return pl.DataFrame(told, schema=FAILURES, orient="row")
-
-    def close(self) -> None:
-        """Close this thread's connection. The next use opens another."""
-        self._file.close()
-
-    @staticmethod
-    def _mark(rows: Sequence[tuple[Any, ...]]) -> Mark | None:
-        return Mark.parse(rows[0][0]) if rows else None
 
 
 class _File(SharedFile):

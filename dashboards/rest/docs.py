@@ -5,27 +5,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-router = APIRouter(include_in_schema=False)
+from dashboards.rest.plain_page import plain_page
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} API</title>
-<link rel="icon" href="data:,">
-<script>
-document.documentElement.dataset.theme = localStorage.getItem("market-assets-theme")
-  || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-</script>
-<link rel="stylesheet" href="/assets/app.css">
-</head>
-<body>
-<header class="header"><a class="brand" href="/">{title}</a><span class="nav-link current">API</span>
-<div class="spacer"></div><a class="header-link" href="/openapi.json">openapi.json</a></header>
-<main><p class="quiet">{about}</p>{parts}</main>
-</body>
-</html>"""
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
@@ -41,8 +23,8 @@ def docs(request: Request) -> Response:
         for tag, routes in by_tag.items()
     )
     info = document["info"]
-    page = _PAGE.format(title=escape(info["title"]), about=escape(info.get("description", "")), parts=parts)
-    return Response(page, media_type="text/html")
+    about = f'<p class="quiet">{escape(info.get("description", ""))}</p>'
+    return plain_page(info["title"], "API", about + parts, ("openapi.json", "/openapi.json"))
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> str:

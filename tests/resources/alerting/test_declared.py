@@ -6,21 +6,7 @@ import dagster as dg
 
 from resources.alerting import declared
 from resources.alerting.findings_dagster import Ticking
-
-
-@dg.op
-def nothing() -> None:
-    return None
-
-
-@dg.job
-def idle() -> None:
-    nothing()
-
-
-@dg.sensor(job=idle)
-def follow() -> None:
-    return None
+from tests.resources.alerting.jobs import follow, idle
 
 
 def test_what_is_declared_is_read_as_it_was_written(home: Path) -> None:

@@ -15,26 +15,12 @@ from market_assets.ops.transforms.incidents import Finding
 from resources.alerting.findings_dagster import Ticking, heartbeats, ticks
 from resources.alerting.findings_jobs import business_hours, daily_job
 from tests.resources.alerting.dagster_states import state, tick
+from tests.resources.alerting.jobs import follow, idle
 from tests.resources.ledger_graph import give_ticks
 
 #: a Tuesday
 NOON = datetime(2026, 10, 6, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-
-
-@dg.op
-def nothing() -> None:
-    return None
-
-
-@dg.job
-def idle() -> None:
-    nothing()
-
-
-@dg.sensor(job=idle)
-def follow() -> None:
-    return None
 
 
 SCHEDULES = [

@@ -1,7 +1,6 @@
 """PostgreSQL's client tools, and homes on both stores."""
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from market_assets.settings import Settings, load
+from tests.postgres import new_database
 from tests.resources.stores.conftest import BOTH
 
 
@@ -25,14 +25,8 @@ def client_tools(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture
 def empty_database(postgres_server: str) -> Iterator[str]:
     """A second empty database of the server."""
-    import psycopg
-
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-    yield postgres_server.replace("/postgres?", f"/{name}?", 1)
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with new_database(postgres_server) as address:
+        yield address
 
 
 @dataclass(frozen=True)
