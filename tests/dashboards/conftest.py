@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from dashboards.app import create_app
+from market_assets.core import clock
 from market_assets.core.settings import RetentionSettings
 from market_assets.equities.settings import EquitiesSettings
 from market_assets.equities.transforms import symbols
@@ -106,9 +107,14 @@ def configured(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @functools.cache
 def equities_home() -> tempfile.TemporaryDirectory[str]:
-    """The tables of AAPL and IBM, stored once per process."""
+    """The tables of AAPL and IBM, stored once per process, at the instant of the homes whoever asks first."""
     folder = tempfile.TemporaryDirectory(prefix="equities-home-")
-    store = LakeStore(Path(folder.name), RetentionSettings())
+    with clock.frozen(clock.instant(NOW)):
+        _fill(LakeStore(Path(folder.name), RetentionSettings()))
+    return folder
+
+
+def _fill(store: PartitionStore) -> None:
     table, universe = contract("equities_symbol_overrides"), EquitiesSettings(universe=json.loads(UNIVERSE)).universe
     write(store, "equities_symbols", symbols.universe(universe, table.empty()))
     write(store, "equities_scored_bars", scored("AAPL", DAYS, CLOSES))
@@ -174,7 +180,6 @@ def equities_home() -> tempfile.TemporaryDirectory[str]:
             status_row("MSFT", "empty"),
         ],
     )
-    return folder
 
 
 @pytest.fixture
