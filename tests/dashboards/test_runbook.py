@@ -9,6 +9,7 @@ from dashboards import runbook
 from dashboards.runbook import RUNBOOK, Runbook
 from market_assets.definitions import build_defs
 from market_assets.ops.transforms.incidents import RULES
+from market_assets.settings import Settings, load
 from market_assets.tables import TABLES
 
 GROUPS: dict[str, list[str]] = {}
@@ -97,3 +98,23 @@ def test_every_routine_of_the_old_manuals_is_shown_by_a_test():
         shown = re.search(r"\[(test_\w+)\]\((tests/\S+\.py)\) \|$", row)
         assert shown, row
         assert f"def {shown[1]}(" in (RUNBOOK.parent / shown[2]).read_text(), row
+
+
+def test_every_setting_that_it_names_exists():
+    """Dotted keys in README and RUNBOOK are keys of the settings, or begin some where a star follows."""
+    known = Settings.model_json_schema()
+    sections = set(known["properties"])
+    text = RUNBOOK.read_text() + (RUNBOOK.parent / "README.md").read_text()
+    named = re.findall(r"`([a-z]+)((?:\.[a-z_0-9]+)+)(\*?)", text)
+    settings = load().model_dump(mode="json")
+    wrong = []
+    for section, rest, star in named:
+        at = settings.get(section) if section in sections else None
+        for part in rest.strip(".").split("."):
+            if not isinstance(at, dict) or not at:
+                break
+            if part not in at and not (star and any(name.startswith(part) for name in at)):
+                wrong.append(f"{section}{rest}{star}")
+            at = at.get(part)
+    assert len(named) > 60
+    assert wrong == []
